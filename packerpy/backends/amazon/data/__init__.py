@@ -1,0 +1,1 @@
+"""What can be looked up at Amazon before anything is planned."""

@@ -1,0 +1,1 @@
+"""Disks into snapshots, block by block."""

@@ -1,0 +1,33 @@
+"""Options of everything that makes an AMI by way of an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+import attrs
+
+from packerpy.backends.amazon.specs.image import CopyOptions, copy_problems, image_problems, secrecy_problems
+from packerpy.backends.amazon.specs.machine import MachineOptions
+from packerpy.backends.amazon.specs.machine_checks import machine_problems
+from packerpy.values import Artifact, Problem
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class InstanceImage(MachineOptions, CopyOptions):
+    """An instance that a build runs, and the AMI that it leaves, with copies in other regions."""
+
+    def for_test(self, artifact: Artifact) -> Self:
+        """The same machine, started from the finished image."""
+        image = next((ami for name, ami in artifact.outputs.items() if name.startswith("ami:")), None)
+        return attrs.evolve(self, source_ami=image)
+
+
+def instance_image_problems(spec: InstanceImage) -> Iterable[Problem]:
+    """All that is wrong with instance, image and copies."""
+    yield from machine_problems(spec)
+    yield from image_problems(spec)
+    yield from copy_problems(spec, spec.region)
+    encrypted = spec.encrypt or spec.encrypt_copies or bool(spec.copy_kms_keys)
+    own_key = spec.kms_key is not None or bool(spec.copy_kms_keys)
+    yield from secrecy_problems(spec, encrypted=encrypted, own_key=own_key)

@@ -1,0 +1,1 @@
+"""What is acquired at Amazon, one file for each kind of thing."""

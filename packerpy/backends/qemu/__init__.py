@@ -1,0 +1,5 @@
+"""Machines in QEMU on this host."""
+
+from packerpy.backends.qemu.specs import Qemu
+
+__all__ = ["Qemu"]

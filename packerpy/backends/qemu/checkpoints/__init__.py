@@ -1,0 +1,1 @@
+"""Saving running machines, and starting clones of them."""

@@ -1,0 +1,1 @@
+"""What a build in QEMU acquires: one file each."""

@@ -1,0 +1,1 @@
+"""Data sources: values that are read outside before anything is planned."""

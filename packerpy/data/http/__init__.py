@@ -1,0 +1,5 @@
+"""The answer of a web server."""
+
+from packerpy.data.http.specs import HTTPData
+
+__all__ = ["HTTPData"]

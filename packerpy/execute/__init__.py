@@ -1,0 +1,1 @@
+"""The engine: carries out a plan. The only part of packerpy that uses threads."""

@@ -1,0 +1,1 @@
+"""Parts for authors of plug-ins."""

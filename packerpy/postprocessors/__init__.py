@@ -1,0 +1,1 @@
+"""Steps that turn one artifact into another: one folder each."""

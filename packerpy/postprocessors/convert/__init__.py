@@ -1,0 +1,5 @@
+"""Disk images in other formats."""
+
+from packerpy.postprocessors.convert.specs import Convert
+
+__all__ = ["Convert"]

@@ -1,0 +1,66 @@
+"""What both formats say, in neither's words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import uuid
+from collections.abc import Mapping
+
+import attrs
+from packageurl import PackageURL
+
+from packerpy.postprocessors.sbom.packages import Package, System
+
+_SPACE = uuid.UUID("8f0f6c0e-4c8d-5b52-9a0a-0c1f9d6a7f3b")
+"""Turns a disk's digest into the bill's own id, so that equal disks have equal bills; any constant would do."""
+
+
+@attrs.frozen(kw_only=True)
+class Bill:
+    """A bill before it is written.
+
+    :ivar name: the disk's file name.
+    :ivar image: the image's name.
+    :ivar sha256: of the disk.
+    """
+
+    name: str
+    image: str
+    sha256: str
+    system: System
+    created: dt.datetime
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The same for the same disk."""
+        return uuid.uuid5(_SPACE, f"{self.name}:{self.sha256}")
+
+    def purl(self, package: Package) -> PackageURL:
+        """Its package URL: ``pkg:deb/debian/curl@7.88.1-10?arch=amd64&distro=debian-12``."""
+        system = self.system
+        distro = f"{system.distribution}-{system.release}" if system.release else system.distribution
+        return PackageURL(
+            type=system.type,
+            namespace=system.distribution,
+            name=package.name,
+            version=package.version,
+            qualifiers={"arch": package.arch, "distro": distro},
+        )
+
+    def person(self, package: Package) -> tuple[str, str]:
+        """The maintainer's name and address; either may be empty."""
+        found = re.fullmatch(r"\s*(.*?)\s*(?:<([^<>]*)>)?\s*", package.maintainer)
+        return (found[1], found[2] or "") if found else (package.maintainer, "")
+
+
+def now() -> dt.datetime:
+    """In whole seconds, or what the reproducible-builds convention says it is."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if fixed.isdecimal():
+        return dt.datetime.fromtimestamp(int(fixed), dt.UTC)
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+Needs = Mapping[Package, tuple[Package, ...]]

@@ -1,0 +1,83 @@
+"""The declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+
+from packerpy.contracts import DescribesTools, PostProcessorSpec
+from packerpy.kit.choices import suggestion
+from packerpy.values import HostTool, Problem, Support
+
+if TYPE_CHECKING:
+    from packerpy.postprocessors.sbom.worker import Worker
+
+FORMATS = ("cyclonedx", "cyclonedx-1.5", "cyclonedx-1.6", "spdx", "spdx-2.3")
+DEBUGFS = HostTool(name="debugfs", package="e2fsprogs", needed_for="reading the packages of a disk for its SBOM")
+QEMU_IMG = HostTool(name="qemu-img", package="qemu-utils", needed_for="reading disks that are not raw for their SBOM")
+
+
+@attrs.frozen(init=False)
+class Sbom(PostProcessorSpec, DescribesTools):
+    """Write a software bill of materials: every package that the image's disk has installed.
+
+    The list is read from the disk itself, without booting it and without root: the database of dpkg (Debian, Ubuntu)
+    or apk (Alpine) on an ext2, ext3 or ext4 file system, in a partition or on the whole disk, of any disk format that
+    ``qemu-img`` reads. Each package has its package URL, its version, its maintainer, what it depends on, and its
+    license where the database tells it (apk's does, dpkg's does not). Not read, but named by the error: rpm's and
+    pacman's databases, XFS, btrfs, LVM, LUKS, squashfs. What is
+    written has passed the validation of the format's own library.
+
+    :param formats: ``cyclonedx`` (1.6), ``cyclonedx-1.5``, ``spdx`` (2.3); JSON. Default ``cyclonedx``.
+    :param name: the files' name without ``.cdx.json`` or ``.spdx.json``; by default the image's.
+    :param keep_input: whether the input stays; by default it does, for the bill is of that disk.
+    """
+
+    kind: ClassVar[str] = "sbom"
+    support: ClassVar[tuple[Support, ...]] = (
+        Support("`Sbom` of Debian", "a Debian 12 disk; cyclonedx-python-lib and spdx-tools validate it", "run"),
+        Support("`Sbom` of Alpine", "a file system made by hand with apk's database", "simulated"),
+    )
+    keeps_input: ClassVar[bool] = True
+    needs_files: ClassVar[bool] = True
+
+    formats: tuple[str, ...]
+    name: str | None
+    keep_input: bool | None
+
+    def __init__(
+        self, *names: str, formats: Iterable[str] = (), name: str | None = None, keep_input: bool | None = None
+    ) -> None:
+        listed = (formats,) if isinstance(formats, str) else tuple(formats)
+        self.__attrs_init__(tuple(dict.fromkeys((*names, *listed))) or ("cyclonedx",), name, keep_input)
+
+    @property
+    def title(self) -> str:
+        """One line for people."""
+        return f"bill of materials ({', '.join(self.formats)})"
+
+    def check(self) -> Iterable[Problem]:
+        """Unknown formats, one format twice, a name that is a path."""
+        for number, form in enumerate(self.formats):
+            if form not in FORMATS:
+                fix = suggestion(form, FORMATS)
+                yield Problem(where=f"formats[{number}]", what="not a format of an SBOM", seen=str(form), fix=fix)
+        families = [form.partition("-")[0] for form in self.formats]
+        if len(set(families)) < len(families):
+            yield Problem(where="formats", what="two versions of one format", seen=", ".join(self.formats), fix="one")
+        if self.name is not None and (not self.name or "/" in self.name):
+            yield Problem(
+                where="name", what="not the name of a file", seen=self.name, fix="give a name without folders"
+            )
+
+    def tools(self) -> Iterable[HostTool]:
+        """``debugfs`` and ``qemu-img``."""
+        return (DEBUGFS, QEMU_IMG)
+
+    def load(self) -> Worker:
+        """The worker."""
+        from packerpy.postprocessors.sbom.worker import Worker
+
+        return Worker(self)

@@ -1,0 +1,5 @@
+"""Waiting for cloud-init."""
+
+from packerpy.provisioners.cloud_init.specs import CloudInitWait
+
+__all__ = ["CloudInitWait"]

@@ -1,0 +1,5 @@
+"""Salt without a master."""
+
+from packerpy.provisioners.salt.specs import Salt
+
+__all__ = ["Salt"]

@@ -1,0 +1,62 @@
+"""Builds images anew with values in the place of what stands for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from packerpy.declare import Image, Later, Output
+from packerpy.declare.fill import fill
+from packerpy.declare.walk import find, has
+
+PARTS = ("sources", "provision", "tests", "test_on", "post", "error_cleanup")
+"""Fields of an image that may hold what stands for a value."""
+
+
+class Filler:
+    """Fills images, and those they refer to, each once; what has nothing to fill stays the same object.
+
+    :param lookup: see :func:`packerpy.declare.fill.fill`.
+    """
+
+    def __init__(self, lookup: Callable[[Later], object]) -> None:
+        self._lookup = lookup
+        self._done: dict[int, Image] = {}
+
+    def image(self, image: Image) -> Image:
+        """Fill one image, and first those it refers to (without recursion: chains may be long)."""
+        waiting = [image]
+        while waiting:
+            current = waiting[-1]
+            bases = [o.image for o in find(_parts(current), Output) if not isinstance(o.image, str)]
+            missing = [base for base in bases if id(base) not in self._done]
+            if missing:
+                waiting.extend(missing)
+                continue
+            waiting.pop()
+            if id(current) not in self._done:
+                changed = any(self._done[id(base)] is not base for base in bases)
+                self._done[id(current)] = filled(current, self._lookup, self._output) if changed else self._own(current)
+        return self._done[id(image)]
+
+    def _own(self, image: Image) -> Image:
+        return filled(image, self._lookup) if has(_parts(image), Later) else image
+
+    def _output(self, output: Output) -> Output:
+        if isinstance(output.image, str) or self._done[id(output.image)] is output.image:
+            return output
+        return attrs.evolve(output, image=self._done[id(output.image)])
+
+
+def _parts(image: Image) -> tuple[object, ...]:
+    return tuple(getattr(image, part) for part in PARTS)
+
+
+def filled(
+    image: Image, lookup: Callable[[Later], object], output: Callable[[Output], Output] = lambda output: output
+) -> Image:
+    """The image with values put in; the same object if there is nothing to put in."""
+    before = _parts(image)
+    after = fill(before, lookup, output)
+    return image if after is before else image.with_parts(**dict(zip(PARTS, after, strict=True)))
