@@ -19,6 +19,7 @@ from packerpy.errors import ValidationError
 from packerpy.execute.looking import looking_run
 from packerpy.execute.presence import missing
 from packerpy.execute.reading import Look, read_data
+from packerpy.kit.garbage import kept
 from packerpy.plan import Again, Past, Plan, plan
 from packerpy.plan.readings import Readings
 from packerpy.plan.select import select
@@ -65,8 +66,9 @@ class Request:
     def graph(self) -> tuple[Graph, tuple[Problem, ...]]:
         """All builds, and everything that is wrong with them; offline."""
         resolved = self.resolved()
-        graph = collect(resolved.images)
-        return graph, (*resolved.problems, *validate(graph))
+        with kept():
+            graph = collect(resolved.images)
+            return graph, (*resolved.problems, *validate(graph))
 
     def resolved(self) -> Resolved:
         """The images with their variables filled in.

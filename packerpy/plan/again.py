@@ -44,6 +44,8 @@ class Again:
 
         :raises PlanError: one does not.
         """
+        if not self.from_:
+            return
         tasks = [(build, draft) for build, drafts in builds for draft in drafts]
         for glob in self.from_:
             if not any(_fits(build, draft, glob) for build, draft in tasks):

@@ -126,7 +126,7 @@ class Encoder:
 
 def _paths(value: object) -> list[Path]:
     """What a declaration reads."""
-    return [Path(path) for path in value.reads()] if offers(value, ReadsFiles) else []
+    return list(value.reads()) if offers(value, ReadsFiles) else []
 
 
 @functools.cache
@@ -155,4 +155,4 @@ def capture_fields(cls: type) -> tuple[str, ...]:
 
 def paths_read(specs: Iterable[object]) -> set[Path]:
     """Every path that some declarations read."""
-    return {Path(path) for spec in specs if offers(spec, ReadsFiles) for path in spec.reads()}
+    return {path for spec in specs if offers(spec, ReadsFiles) for path in spec.reads()}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 
 import attrs
 
 from packerpy.contracts import Downloads, offers
 from packerpy.declare import Output
 from packerpy.errors import PlanError
+from packerpy.kit.garbage import kept
 from packerpy.plan.again import Again
 from packerpy.plan.drafts import Draft, Drafter
 from packerpy.plan.keys import paths_read
@@ -34,7 +35,8 @@ def plan(
     :param again: what is done again although it is there.
     :raises PlanError: the selection fits nothing, or what it asks for cannot be done.
     """
-    return _Planner(graph, known, again or Again()).plan(select(graph.needs, only=only, except_=except_))
+    with kept():
+        return _Planner(graph, known, again or Again()).plan(select(graph.needs, only=only, except_=except_))
 
 
 class _Planner:
@@ -129,7 +131,7 @@ class _Planner:
                 again=number >= first or draft.key in self._known.gone,
                 seconds=seconds,
                 generation=draft.generation,
-                ingredients=cache(partial(self._drafter.ingredients, build, draft)),
+                ingredients=partial(self._drafter.ingredients, build, draft),
                 spec=draft.spec,
             )
 
