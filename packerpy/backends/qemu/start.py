@@ -11,7 +11,7 @@ import attrs
 
 from packerpy.backends.qemu import accelerator, images, ports
 from packerpy.backends.qemu.argv import DiskFile, Wiring, arguments, memory_size
-from packerpy.backends.qemu.errors import FirmwareMissing
+from packerpy.backends.qemu.errors import DiedAtStart, FirmwareMissing
 from packerpy.backends.qemu.guest import Disk, Guest
 from packerpy.backends.qemu.installer.prepare import Installation
 from packerpy.backends.qemu.installer.rounds import wait_for_installer
@@ -26,6 +26,7 @@ from packerpy.contracts import Run, Step
 from packerpy.declare import Later
 from packerpy.kit import process
 from packerpy.kit.folder import Folder
+from packerpy.kit.qmp import QmpClosed
 from packerpy.kit.sizes import parse_size
 
 T = TypeVar("T")
@@ -57,9 +58,9 @@ def start(run: Run, spec: Qemu, attempt: Callable[[str], Attempt]) -> Started:
     :param attempt: answers one that uses the accelerator it is given.
 
     With ``accelerator="auto"``, and nothing known of this host, a first start with kvm is watched; without a sign of
-    life the machine is started again with emulation. That emulation is right for this host is remembered only when the
-    same disk shows life with it: a disk that does not boot at all proves nothing. An installer may run for long without
-    such a sign, so nothing is learned from it.
+    life, or when QEMU itself ends, the machine is started again with emulation. That emulation is right for this host
+    is remembered only when the same disk shows life with it: a disk that does not boot at all proves nothing. An
+    installer may run for long without such a sign, so nothing is learned from it.
     """
     if spec.accelerator != "auto":
         return attempt(spec.accelerator).start()
@@ -69,20 +70,26 @@ def start(run: Run, spec: Qemu, attempt: Callable[[str], Attempt]) -> Started:
     known = verdicts.read()
     if not accelerator.may_be_kvm(spec.architecture) or known == "tcg":
         return attempt("tcg").start()
-    if known == "kvm" or spec.installs:
+    if known == "kvm":
         return attempt("kvm").start()
     with_kvm = attempt("kvm")
-    started = with_kvm.start()
-    sign = wait_for_life(run, started.guest, limit=KVM_LIFE)
-    if sign is not None:
-        run.say(f"kvm works on this host: {sign}")
-        verdicts.remember("kvm")
-        return started
-    why = started.guest.died() or f"no sign of life within {KVM_LIFE:g} s"
+    try:
+        started = with_kvm.start()
+    except (DiedAtStart, QmpClosed) as died:
+        why = f"QEMU ended with it: {process.last_lines(died.details or died.brief, 1)}"
+    else:
+        if spec.installs:
+            return started
+        sign = wait_for_life(run, started.guest, limit=KVM_LIFE)
+        if sign is not None:
+            run.say(f"kvm works on this host: {sign}")
+            verdicts.remember("kvm")
+            return started
+        why = started.guest.died() or f"no sign of life within {KVM_LIFE:g} s"
     run.say(f"kvm does not work on this host ({why}); starting again with software emulation, which is slower")
     with_kvm.take_back()
     started = attempt("tcg").start()
-    if wait_for_life(run, started.guest, limit=TCG_LIFE) is not None:
+    if not spec.installs and wait_for_life(run, started.guest, limit=TCG_LIFE) is not None:
         verdicts.remember("tcg")
     return started
 

@@ -69,6 +69,23 @@ def test_auto_takes_what_was_learned(run, blank_disk, monkeypatch):
     assert machine.facts["accelerator"] == "tcg"
 
 
+def test_a_qemu_that_ends_with_kvm_is_started_without_it(run, blank_disk, tmp_path, monkeypatch):
+    """Some hosts' kvm lacks what QEMU sets; its own words are told, and nothing of the first try is left."""
+    real = start.find_binary(Qemu(disk=blank_disk))
+    picky = tmp_path / "qemu"
+    picky.write_text(
+        f'#!/bin/sh\ncase " $* " in *" kvm"*) echo "failed to set MSR" >&2; exit 1;; esac\nexec {real} "$@"\n'
+    )
+    picky.chmod(0o755)
+    monkeypatch.setattr(start, "find_binary", lambda _: str(picky))
+    monkeypatch.setattr(accelerator, "may_be_kvm", lambda _: True)
+    monkeypatch.setattr(start, "TCG_LIFE", 1.0)
+    machine = Qemu(disk=blank_disk, memory="64 MiB").load().boot(run)
+    assert machine.facts["accelerator"] == "tcg"
+    assert any("QEMU ended with it: failed to set MSR" in getattr(event, "text", "") for event in run.events)
+    assert len(list(run.workdir.glob("*/qemu.log"))) == 1
+
+
 def test_a_disk_that_never_boots_teaches_nothing(run, blank_disk, monkeypatch):
     """No life with kvm and none with emulation either: it is the disk, and the next build tries again."""
     monkeypatch.setattr(accelerator, "may_be_kvm", lambda _: True)

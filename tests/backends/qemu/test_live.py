@@ -1,7 +1,5 @@
 """Real guests. Each boot takes half a minute or more under emulation, so tests share them where they can."""
 
-import time
-
 import attrs
 import pytest
 
@@ -112,18 +110,15 @@ def test_the_captured_disk_boots_with_uefi_and_is_general(captured, tmp_path):
 
 
 def test_auto_ends_with_what_really_runs(base_disk, tmp_path, monkeypatch):
-    """Kvm is tried although the flags may lack, as if they were there; a guest that hangs with it is started again.
+    """Kvm is tried whatever the host says of itself; a guest that hangs with it, or does not start, is started again.
 
-    Where kvm works the verdict is kvm, where it hangs it is tcg; both are remembered, and the guest is alive.
+    Where kvm works the verdict is kvm, elsewhere it is tcg; both are remembered, and the guest is alive.
     """
-    if not accelerator.kvm_opens():
-        pytest.fail("this test needs /dev/kvm, working or not")
-    monkeypatch.setattr(accelerator, "cpu_can_virtualise", lambda: True)
+    monkeypatch.setattr(accelerator, "may_be_kvm", lambda _: True)
     monkeypatch.setattr(start, "KVM_LIFE", 15.0)
     run = make_run(tmp_path, name="life")
     try:
         spec = Qemu(disk=base_disk)
-        before = time.monotonic()
         machine = spec.load().boot(run)
         decided = machine.facts["accelerator"]
         guest = find_guest(machine.id)
@@ -132,7 +127,6 @@ def test_auto_ends_with_what_really_runs(base_disk, tmp_path, monkeypatch):
         verdicts = accelerator.Verdicts(cache=run.cache, version=accelerator.qemu_version(start.find_binary(spec)))
         assert verdicts.read() == decided
         if decided == "tcg":
-            assert time.monotonic() - before > 1
             assert any("kvm does not work on this host" in getattr(event, "text", "") for event in run.events)
     finally:
         assert run.close(failed=True) == ()
