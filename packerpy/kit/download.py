@@ -23,7 +23,7 @@ from packerpy.kit import checksum as checksums
 from packerpy.kit import publish
 from packerpy.kit.choices import suggestion
 
-SCHEMES = ("http", "https", "file")
+SCHEMES = ("http", "https", "s3", "file")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +66,7 @@ def download(run: Run, url: str, *, checksum: str | None = None) -> Path:
     A file with a checksum is fetched once. One without is asked for each time, and sent again only when the server says
     that it has changed. Two processes that want the same file fetch it once.
 
-    :param url: ``http``, ``https`` or ``file``; the path of a ``file`` address is answered as it is.
+    :param url: ``http``, ``https``, ``s3`` or ``file``; the path of a ``file`` address is answered as it is.
     :param checksum: as for :func:`packerpy.kit.checksum.parse`; ``None`` takes whatever comes.
     :raises DeclarationError: the address or the checksum makes no sense.
     :raises BuildError: it cannot be fetched, or is not what the checksum says.
@@ -107,7 +107,7 @@ def shown(url: str) -> str:
 def _key(url: str, wanted: checksums.Wanted | None) -> str:
     if wanted is not None:
         return f"{wanted.algorithm}-{wanted.digest}"
-    return "url-" + hashlib.sha256(url.encode()).hexdigest()
+    return "url-" + hashlib.sha256(shown(url).encode()).hexdigest()
 
 
 def _local(run: Run, parts: urllib.parse.SplitResult, wanted: checksums.Wanted | None) -> Path:

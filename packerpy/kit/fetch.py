@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import netrc
 import os
 import socket
 import time
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -45,6 +48,8 @@ class _Transfer:
     url: str
     place: Place
     wanted: checksums.Wanted | None
+    address: str
+    login: httpx.Auth | None = attrs.field(repr=False)
     resumed: bool = False
 
     def size(self) -> int:
@@ -59,7 +64,7 @@ def fetch(run: Run, url: str, place: Place, wanted: checksums.Wanted | None) -> 
 
     :raises BuildError: it cannot be had, or is not what was wanted.
     """
-    transfer = _Transfer(run, url, place, wanted)
+    transfer = _Transfer(run, url, place, wanted, *login_of(run, url))
     _until_whole(transfer)
     if wanted is not None and place.part.exists():
         seen = checksums.digest(place.part, wanted.algorithm, run.cancellation)
@@ -126,9 +131,12 @@ def _gave_up(url: str, why: str, attempts: int) -> BuildError:
 def _attempt(transfer: _Transfer) -> None:
     run, have = transfer.run, transfer.size()
     run.cancellation.check()
-    with interruptible(run) as trace, httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+    with (
+        interruptible(run) as trace,
+        httpx.Client(timeout=_TIMEOUT, follow_redirects=True, auth=transfer.login) as client,
+    ):
         request = client.build_request(
-            "GET", transfer.url, headers=_headers(transfer, have), extensions={"trace": trace}
+            "GET", transfer.address, headers=_headers(transfer, have), extensions={"trace": trace}
         )
         response = client.send(request, stream=True)
         try:
@@ -137,6 +145,35 @@ def _attempt(transfer: _Transfer) -> None:
                 _receive(transfer, response, start)
         finally:
             response.close()
+
+
+def login_of(run: Run, url: str) -> tuple[str, httpx.Auth | None]:
+    """An address without the name and password in it, and what logs in there: those, else the user's netrc file.
+
+    What is in S3 is asked for with Amazon's credentials of the environment.
+
+    The address alone goes to the library, which writes it to Python's log as it is. It sends the login to no other host
+    that the server may lead to.
+    """
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme == "s3":
+        from packerpy.kit.s3 import locate  # few need the library behind it
+
+        return locate(url)
+    if "@" in parts.netloc:
+        name, password = (urllib.parse.unquote(part or "") for part in (parts.username, parts.password))
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), httpx.BasicAuth(name, password)
+    named = os.environ.get("NETRC")
+    path = Path(named or "~/.netrc").expanduser()
+    try:
+        return url, httpx.NetRCAuth(named and str(path)) if path.is_file() else None
+    except netrc.NetrcParseError as error:
+        # What stands in a line that cannot be read may be a password; only complaints about the whole file are shown.
+        why = f"line {error.lineno} cannot be understood" if error.lineno else error.msg
+    except OSError as error:
+        why = str(error.strerror)
+    run.say(f"the netrc file {path} is not used: {why}")
+    return url, None
 
 
 def _headers(transfer: _Transfer, have: int) -> dict[str, str]:
@@ -163,6 +200,8 @@ def _start(transfer: _Transfer, response: httpx.Response, have: int) -> int | No
     """From which byte on the answer's body counts; ``None`` when there is nothing to receive."""
     status = response.status_code
     if status == httpx.codes.PARTIAL_CONTENT and response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        if _is_another(response):
+            return _after_bad_range(transfer, response, have)
         transfer.resumed = True
         return have
     if status == httpx.codes.OK:
@@ -182,8 +221,23 @@ def _start(transfer: _Transfer, response: httpx.Response, have: int) -> int | No
     raise BuildError(
         f"cannot download {shown(transfer.url)}",
         details=f"the server answered {status} {response.reason_phrase}",
-        resolution="check the address",
+        resolution=_advice(transfer.url, status),
     )
+
+
+def _is_another(response: httpx.Response) -> bool:
+    """Whether a server went on with another version of the file, for all that it was told which one we have."""
+    wanted: str = response.request.headers.get("If-Range", "")
+    return wanted.startswith('"') and str(response.headers.get("ETag", wanted)) != wanted
+
+
+def _advice(url: str, status: int) -> str:
+    """What to do about an answer that is final."""
+    if status not in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return "check the address"
+    if url.startswith("s3:"):
+        return "check the address, and Amazon's credentials (environment variables AWS_…, the files in ~/.aws)"
+    return "check the address; a login for its host is taken from the file ~/.netrc, or the one that NETRC names"
 
 
 def _after_bad_range(transfer: _Transfer, response: httpx.Response, have: int) -> int | None:

@@ -34,7 +34,9 @@ def places(value: Place | Iterable[Place] | None) -> tuple[Place, ...]:
 class Download:
     """A file for a machine: an address or a path, or several that are tried in order.
 
-    :param places: ``https://…``, or the path of a file of this host.
+    :param places: ``https://…``, ``s3://bucket/key``, or the path of a file of this host. A login for a web server is
+        that of the netrc file (``~/.netrc``, or what ``NETRC`` names); S3 is asked with Amazon's credentials of the
+        environment, or without any, and needs ``packerpy[amazon]``.
     :param checksum: as for ``iso`` of :class:`packerpy.Qemu`: ``sha256:…``, ``file:https://…/SHA256SUMS``,
         :class:`packerpy.Sums`, or ``none``; required for what comes from the net.
     """
@@ -103,6 +105,10 @@ def check_places(where: str, declared: tuple[Place, ...]) -> Iterable[Problem]:
         if parts.scheme not in SCHEMES:
             fix = suggestion(parts.scheme, SCHEMES)
             yield Problem(where=here, what="is not an address to download", seen=shown(place), fix=fix)
+        if parts.scheme == "s3" and not (parts.netloc and parts.path.strip("/")):
+            yield Problem(
+                where=here, what="names no file in S3", seen=shown(place), fix="write it like s3://bucket/key"
+            )
         if "checksum" in urllib.parse.parse_qs(parts.query):
             yield Problem(where=here, what="has a checksum in its address", seen=shown(place), fix="give checksum=")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from packerpy.kit.interfaces import address_of
 from packerpy.kit.media import Content, Media, media
 from packerpy.values import Problem
 
@@ -47,6 +48,8 @@ class WebServer:
     :param root: a folder, name → content, or :class:`packerpy.Media`.
     :param port: where it listens, or a range ``(first, last)`` of which the first free one is taken; by default the
         kernel chooses a free one. Packer chooses one from 8000 to 9000.
+    :param interface: a network interface of the host, in place of ``address``: it listens on the first IPv4 address of
+        that.
     :param address: the host's IPv4 address that it listens on. The default, ``127.0.0.1``, is reached by machines in
         QEMU's user-mode network, and by processes of the same user of this host: others are refused. On any other
         address, and on ``0.0.0.0``, which are all (Packer's default), whoever reaches the host reads what is served.
@@ -55,6 +58,7 @@ class WebServer:
     root: Media | Path = attrs.field(converter=_root)
     port: tuple[int, int] | None = attrs.field(default=None, kw_only=True, converter=port_range)
     address: str = attrs.field(default=LOOPBACK, kw_only=True)
+    interface: str | None = attrs.field(default=None, kw_only=True)
 
     def check(self) -> Iterable[Problem]:
         """A folder that is there or content that is sound, and a place to listen."""
@@ -64,6 +68,11 @@ class WebServer:
             fix = 'give a folder, or {"preseed.cfg": "…"}'
             yield Problem(what="there is no such folder", seen=str(self.root), fix=fix)
         yield from check_ports("port", self.port)
+        if self.interface is not None and self.address != LOOPBACK:
+            fix = "leave one of them out"
+            yield Problem(where="interface", what="does not go with address=", seen=self.interface, fix=fix)
+        if self.interface == "":
+            yield Problem(where="interface", what="is no name of a network interface", seen="''", fix="leave it out")
         try:
             address = ipaddress.IPv4Address(self.address)
         except ValueError:
@@ -73,6 +82,13 @@ class WebServer:
         if address.is_loopback and self.address != LOOPBACK:
             what = "is an address of the loopback device that no machine reaches"
             yield Problem(where="address", what=what, seen=self.address, fix=f"use {LOOPBACK}")
+
+    def listens_at(self) -> str:
+        """The host's address that it listens on.
+
+        :raises packerpy.kit.interfaces.NoInterface: there is no such interface, or it has none.
+        """
+        return self.address if self.interface is None else address_of(self.interface)
 
     def reads(self) -> Iterable[Path]:
         """Files and folders of the host."""

@@ -1,5 +1,6 @@
 """Downloads, from a real server that misbehaves on request."""
 
+import base64
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 from packerpy.errors import BuildError, CancelledError, DeclarationError
 from packerpy.events import TaskMessage, TaskProgress
 from packerpy.kit import download, fetch
-from packerpy.testing import make_run
+from packerpy.testing import TestRun, make_run
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(300_000))
 DIGEST = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
@@ -25,6 +26,7 @@ class Behaviour:
     content: bytes = CONTENT
     etag: str = '"one"'
     ranges: bool = True
+    blind: bool = False  # to If-Range
     failures: list[int] = attrs.Factory(list)  # answers to give first
     cuts: list[int] = attrs.Factory(list)  # bytes after which a connection breaks
     hang: threading.Event | None = None  # stop after the first bytes until this is set
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         start = 0
-        if asked and b.ranges and self.headers.get("If-Range", b.etag) == b.etag:
+        if asked and b.ranges and (b.blind or self.headers.get("If-Range", b.etag) == b.etag):
             start = int(asked.removeprefix("bytes=").rstrip("-"))
             if start >= len(b.content):
                 self.send_response(416)
@@ -136,10 +138,14 @@ def test_resumes_after_a_cut(tmp_path: Path, server: tuple[str, Behaviour]) -> N
     assert [asked for _, asked in b.requests] == [None, "bytes=500000-", "bytes=800000-"]
 
 
-def test_changed_meanwhile_starts_again(tmp_path: Path, server: tuple[str, Behaviour]) -> None:
-    """A file that changes on the server between two attempts is not glued together of two halves."""
+@pytest.mark.parametrize("blind", [False, True])
+def test_changed_meanwhile_starts_again(tmp_path: Path, server: tuple[str, Behaviour], blind: bool) -> None:
+    """A file that changes on the server between two attempts is not glued together of two halves.
+
+    Not even where the server knows no If-Range: what it sends then tells that it is of another version.
+    """
     url, b = server
-    b.cuts = [500_000]
+    b.cuts, b.blind = [500_000], blind
     run = make_run(tmp_path)
     original = fetch._attempt
 
@@ -288,3 +294,116 @@ def test_other_addresses(tmp_path: Path, url: str) -> None:
     with pytest.raises(DeclarationError) as caught:
         download.download(make_run(tmp_path), url)
     assert caught.value.resolution
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Serves who logs in, after leading them elsewhere if it should; notes what it was told."""
+
+    told: list[str | None]
+    elsewhere: str
+
+    def do_GET(self) -> None:
+        """Serve."""
+        given = self.headers.get("Authorization")
+        self.told.append(given)
+        if self.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", self.elsewhere)
+        else:
+            self.send_response(200 if given == LOGIN else 401)
+        self.send_header("Content-Length", "2" if given == LOGIN and not self.elsewhere else "0")
+        self.end_headers()
+        if given == LOGIN and not self.elsewhere:
+            self.wfile.write(b"ok")
+
+    def log_message(self, *_args: object) -> None:
+        """Nothing."""
+
+
+LOGIN = "Basic " + base64.b64encode(b"me:p@ss w\xc3\xb6rd").decode()
+
+
+@pytest.fixture
+def guarded() -> Iterator[tuple[int, type[Guarded]]]:
+    """A server that wants a login: its port, and what it does."""
+    kind = type("G", (Guarded,), {"told": [], "elsewhere": ""})
+    made = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+    thread = threading.Thread(target=made.serve_forever, args=(0.05,))
+    thread.start()
+    yield made.server_port, kind
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def netrc_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's, with a login for the loopback address."""
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / ".netrc"
+    path.write_text('machine 127.0.0.1 login me password "p@ss wörd"\n', encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def everything_of(run: TestRun, caplog: pytest.LogCaptureFixture) -> str:
+    """All events, all of Python's log, and all that lies in the cache."""
+    run.flush()
+    files = [path for path in run.cache.rglob("*") if path.is_file()]
+    kept = "".join(f"{path}\n{path.read_text(errors='replace')}" for path in files)
+    return "\n".join([*map(str, run.events), caplog.text, kept])
+
+
+def test_a_login_comes_from_the_netrc_file(
+    tmp_path: Path,
+    guarded: tuple[int, type[Guarded]],
+    netrc_file: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also from the one that NETRC names; it shows nowhere, and another server that this one leads to does not get it."""
+    caplog.set_level("DEBUG")
+    port, kind = guarded
+    run = make_run(tmp_path)
+    assert download.download(run, f"http://127.0.0.1:{port}/a").read_bytes() == b"ok"
+    monkeypatch.setenv("NETRC", str(netrc_file.rename(tmp_path / "logins")))
+    assert download.download(run, f"http://127.0.0.1:{port}/b").read_bytes() == b"ok"
+    kind.elsewhere = f"http://localhost:{port}/c"
+    kind.told.clear()
+    with pytest.raises(BuildError):
+        download.download(run, f"http://127.0.0.1:{port}/a")
+    assert kind.told[0] == LOGIN
+    assert set(kind.told[1:]) == {None}
+    assert [secret for secret in ("p@ss", LOGIN.split()[1]) if secret in everything_of(run, caplog)] == []
+
+
+def test_a_login_in_the_address_shows_nowhere(
+    tmp_path: Path, guarded: tuple[int, type[Guarded]], netrc_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes before the file's; the library that asks is not told of it in the address, which it logs."""
+    caplog.set_level("DEBUG")
+    netrc_file.write_text("machine 127.0.0.1 login me password other\n")
+    run = make_run(tmp_path)
+    path = download.download(run, f"http://me:p%40ss%20w%C3%B6rd@127.0.0.1:{guarded[0]}/a")
+    assert path.read_bytes() == b"ok"
+    assert [secret for secret in ("p@ss", "p%40ss", LOGIN.split()[1]) if secret in everything_of(run, caplog)] == []
+
+
+@pytest.mark.parametrize("fault", ["password p@ss wörd", "readable by all"])
+def test_a_netrc_file_that_cannot_be_used(
+    tmp_path: Path, guarded: tuple[int, type[Guarded]], netrc_file: Path, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Others need no login, so that is only told, without what stands there; who needs one is told where it comes from."""
+    if fault.startswith("password"):
+        netrc_file.write_text(f"machine 127.0.0.1 login me {fault}\n", encoding="utf-8")
+    else:
+        netrc_file.chmod(0o644)
+    run = make_run(tmp_path)
+    with pytest.raises(BuildError, match="401") as caught:
+        download.download(run, f"http://127.0.0.1:{guarded[0]}/a")
+    assert "netrc" in str(caught.value)
+    run.flush()
+    (said,) = [event.text for event in run.events if isinstance(event, TaskMessage)]
+    assert said.startswith(f"the netrc file {netrc_file} is not used: ")
+    assert "wörd" not in everything_of(run, caplog) + said

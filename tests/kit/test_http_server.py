@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from packerpy.events import TaskMessage
 from packerpy.kit.http_server import NoPort, Serve, owner, wanted_name
+from packerpy.kit.interfaces import NoInterface
 from packerpy.kit.web_server import WebServer
 from packerpy.testing import make_run
 
@@ -137,6 +139,8 @@ def test_a_port_is_chosen(tmp_path):
         ({"address": "localhost"}, "address"),
         ({"address": "::1"}, "address"),
         ({"address": "127.0.0.2"}, "address"),
+        ({"address": "0.0.0.0", "interface": "lo"}, "interface"),
+        ({"interface": ""}, "interface"),
     ],
 )
 def test_a_server_that_cannot_be(given, where):
@@ -144,3 +148,22 @@ def test_a_server_that_cannot_be(given, where):
     (problem,) = WebServer(**{"root": {"a": "b"}, **given}).check()
     assert problem.where == where
     assert problem.fix
+
+
+def test_an_interface_stands_for_its_address():
+    """The first IPv4 address that it has; of one that is not there the error lists those that are."""
+    assert WebServer({"a": "b"}, interface="lo").listens_at() == "127.0.0.1"
+    with pytest.raises(NoInterface, match="'loo' is not there") as caught:
+        WebServer({"a": "b"}, interface="loo").listens_at()
+    assert "lo (127.0.0.1)" in str(caught.value)
+    assert "did you mean `lo`?" in str(caught.value)
+
+
+@pytest.mark.root
+def test_an_interface_without_an_address():
+    """Is there, but nobody can listen on it."""
+    code = "from packerpy.kit.interfaces import address_of; address_of('lo')"
+    command = ["unshare", "--net", sys.executable, "-c", code]
+    said = subprocess.run(command, check=False, capture_output=True, text=True).stderr
+    assert "the network interface 'lo' has no IPv4 address" in said
+    assert "there are: lo\n" in said

@@ -17,7 +17,7 @@ from packerpy.testing import make_run
     [
         ({"places": []}, ""),
         ({"places": "ftp://example.org/a.iso", "checksum": "none"}, ""),
-        ({"places": ["a.iso", "s3://b/a.iso"], "checksum": "none"}, "[1]"),
+        ({"places": ["a.iso", "s3://b/"], "checksum": "none"}, "[1]"),
         ({"places": "https://example.org/a.iso"}, "checksum"),
         ({"places": "https://example.org/a.iso?checksum=md5:0", "checksum": "none"}, ""),
         ({"places": "a.iso", "checksum": "sha256:abc"}, "checksum"),

@@ -106,14 +106,18 @@ def test_of_a_whole_build(builder: Builder, key: Pair, tmp_path: Path) -> None:
 
 
 def test_downloads(run: TestRun, disk: Artifact, key: Pair, tmp_path: Path) -> None:
-    """A disk that was downloaded is named by its URL, with the checksum that was asked for."""
+    """What was downloaded is named by its URL, without a login in it, with the checksum that was asked for, if any."""
     url = "https://example.org/base.qcow2"
-    source = pp.Qemu(disk=url, checksum="sha256:" + "ab" * 32)
+    tools = pp.Download("https://me:hunter2@example.org/tools.iso", "none")
+    source = pp.Qemu(disk=url, checksum="sha256:" + "ab" * 32, cdroms=tools)
     planned = pp.plan(pp.Image("web", source), output=tmp_path, cache=tmp_path / "cache")
     run._build_facts = planned.builds["web"].facts
     made = Provenance(key.private).load().process(run, disk).artifact
     inputs = verify(made.files[-1], key=key.public).statement["predicate"]["buildDefinition"]["resolvedDependencies"]
-    assert inputs == [{"uri": url, "digest": {"sha256": "ab" * 32}}]
+    assert inputs == [
+        {"uri": url, "digest": {"sha256": "ab" * 32}},
+        {"uri": "https://…@example.org/tools.iso"},
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -22,6 +22,7 @@ from packerpy.communicators.agent import GuestAgent
 from packerpy.communicators.none import NoCommunicator
 from packerpy.communicators.ssh import SSH
 from packerpy.contracts import Communicator, CommunicatorSpec, Run, Source
+from packerpy.kit.interfaces import NoInterface
 from packerpy.kit.ssh_keys import KeyKind
 from packerpy.values import Artifact, Endpoint, Machine, Problem
 
@@ -40,6 +41,12 @@ class QemuSource(Source):
         if self.spec.firmware_kind == "uefi" and start.firmware_files(self.spec) is None:
             error = FirmwareMissing(self.spec.architecture, self.spec.platform.firmware_package)
             yield Problem(where="firmware", what=error.brief, seen="uefi", fix=error.resolution)
+        if self.spec.http is not None:
+            try:
+                self.spec.http.listens_at()
+            except NoInterface as absent:
+                what, fix = f"{absent.brief}; {absent.details}", absent.resolution
+                yield Problem(where="http.interface", what=what, seen=self.spec.http.interface, fix=fix)
         for path in self.spec.reads():
             if not path.expanduser().exists():
                 missing = DiskMissing(path)

@@ -10,12 +10,15 @@ import attrs
 
 from packerpy.backends.qemu import checks
 from packerpy.backends.qemu.architectures import PLATFORMS, Architecture, Firmware, Platform
+from packerpy.backends.qemu.support import SUPPORT
 from packerpy.contracts import CommunicatorSpec, Source, SourceSpec
-from packerpy.declare import Later, Output, Secret
+from packerpy.declare import Later, Output
 from packerpy.declare.build_values import GIVEN
 from packerpy.declare.fields import Place
 from packerpy.declare.values import Text
 from packerpy.kit import floppy
+from packerpy.kit.boot_steps import BootStep, boot_steps, typed
+from packerpy.kit.download import shown
 from packerpy.kit.media import Media, media
 from packerpy.kit.places import Download, download, downloads, places
 from packerpy.kit.sizes import parse_size
@@ -44,10 +47,6 @@ _OVERHEAD = 160 << 20
 def _origin(value: DiskOrigin | None) -> DiskOrigin | None:
     """A text without a scheme is a path."""
     return Path(value) if isinstance(value, str) and "://" not in value else value
-
-
-def _typed(value: Text | Iterable[Text]) -> tuple[Text, ...]:
-    return (value,) if isinstance(value, (str, Later, Secret)) else tuple(value)
 
 
 def _extra(value: Iterable[str | int | Path]) -> tuple[str | int | Path, ...]:
@@ -79,6 +78,8 @@ class Qemu(SourceSpec):
     :param install_timeout: seconds that the system started by ``kernel`` may take.
     :param boot_command: typed on the machine's keyboard (US layout) after its start, in Packer's language and more;
         see :mod:`packerpy.kit.boot_command`. Texts are joined; a secret is typed as it is.
+    :param boot_steps: in place of ``boot_command``: pairs of what is typed and what it is for, which is told when its
+        turn comes: ``[("<esc><wait>", "leave the menu"), ("linux<enter>", "start")]``.
     :param boot_wait: seconds from power-on until typing begins; Packer's default of 10.
     :param key_interval: seconds from key to key; Packer's default of 0.1.
     :param http: a folder, or name → content, for the guest to fetch from ``http://<http>/…``. The server listens on the
@@ -133,61 +134,17 @@ class Qemu(SourceSpec):
     """
 
     kind: ClassVar[str] = "qemu"
-    support: ClassVar[tuple[Support, ...]] = (
-        Support("`Qemu`, x86_64, machine `q35`, emulation (tcg)", "QEMU 7.2, Debian 12 guests", "run"),
-        Support(
-            "`Qemu` with kvm",
-            "no working kvm; tested is that a `/dev/kvm` which opens but hangs a real kernel is noticed",
-            "not run",
-        ),
-        Support("`Qemu`, aarch64", "nothing", "not run"),
-        Support("`Qemu`, accelerators hvf, whpx, xen", "nothing", "not run"),
-        Support("`Qemu`, guests other than Debian; cloud-init seed (`nocloud`)", "nothing", "not run"),
-        Support(
-            '`Qemu(layers="live")`: saved and cloned machines',
-            "QEMU 7.2 under emulation, Debian 12 guests; under UEFI only saving a machine without a system",
-            "run",
-        ),
-        Support(
-            "`Qemu(iso=…)`: boot command, waiting for text (also by tesseract), web server",
-            "isolinux and Debian 12's network installer in QEMU 7.2, BIOS",
-            "run",
-        ),
-        Support(
-            "`Qemu(iso=…)`: a whole installation",
-            "Debian 13's installer in QEMU 7.2 by emulation, BIOS; the disk boots alone (`nox -s installer`)",
-            "by hand",
-        ),
-        Support(
-            "`Qemu(kernel=…)` with BIOS: the installer, its reboot, the installed disk",
-            "an installer of the tests' own on Debian 12's kernel; QEMU 7.2",
-            "run",
-        ),
-        Support(
-            '`Qemu(iso=…, firmware="uefi")`: the order of booting, without an installation',
-            "OVMF 2022.11, GRUB, QEMU 7.2",
-            "run",
-        ),
-        Support(
-            '`Qemu(firmware="uefi")`: a whole installation; `Qemu(kernel=…, firmware="uefi")`', "nothing", "not run"
-        ),
-        Support("`Qemu(cdroms=…)` with Windows", "nothing", "not run"),
-        Support('`Qemu(layers="live")` with kvm, other guests, other architectures', "nothing", "not run"),
-        Support(
-            '`Qemu(layers="disk")`, `Qemu(shutdown="fast")`',
-            "QEMU 7.2 under emulation, Debian 12 guests with QEMU's agent, ext4",
-            "run",
-        ),
-    )
+    support: ClassVar[tuple[Support, ...]] = SUPPORT
 
     disk: DiskOrigin | None = attrs.field(default=None, converter=_origin)
     iso: tuple[Place, ...] = attrs.field(default=(), converter=places)
     checksum: str | Later | Sums | None = None
     kernel: Download | None = attrs.field(default=None, converter=download)
     initrd: Download | None = attrs.field(default=None, converter=download)
-    kernel_args: tuple[Text, ...] = attrs.field(default=(), converter=_typed)
+    kernel_args: tuple[Text, ...] = attrs.field(default=(), converter=typed)
     install_timeout: float = attrs.field(default=7200.0, metadata={"key": False})
-    boot_command: tuple[Text, ...] = attrs.field(default=(), converter=_typed)
+    boot_command: tuple[Text, ...] = attrs.field(default=(), converter=typed)
+    boot_steps: tuple[BootStep, ...] = attrs.field(default=(), converter=boot_steps)
     boot_wait: float = 10.0
     key_interval: float = 0.1
     http: WebServer | None = attrs.field(default=None, converter=web_server)
@@ -290,7 +247,7 @@ class Qemu(SourceSpec):
         files = [Download([place for place in (self.disk, *self.iso) if isinstance(place, str)], self.checksum)]
         files += [given for given in (self.kernel, self.initrd, *self.cdroms) if given is not None]
         return {
-            place: given.checksum if isinstance(given.checksum, str) else ""
+            shown(place): given.checksum if isinstance(given.checksum, str) else ""
             for given in files
             for place in given.places
             if isinstance(place, str)
@@ -298,7 +255,7 @@ class Qemu(SourceSpec):
 
     def fills(self) -> Mapping[str, frozenset[str]]:
         """What its machine is given may hold the build's public key and the place of its web server."""
-        return dict.fromkeys(("http", "cd", "floppy", "boot_command", "kernel_args"), GIVEN)
+        return dict.fromkeys(("http", "cd", "floppy", "boot_command", "boot_steps", "kernel_args"), GIVEN)
 
     def resources(self) -> Resources:
         """The guest's memory and what QEMU itself takes; the guest's processors."""
@@ -328,6 +285,7 @@ class Qemu(SourceSpec):
             kernel_args=(),
             cdroms=(),
             boot_command=(),
+            boot_steps=(),
             http=None,
             cd=None,
             floppy=None,

@@ -14,11 +14,12 @@ Everything else is typed as it stands; a line break is Enter. What looks like a 
 """
 
 from packerpy.kit.boot_command.keys import Key, key_of
-from packerpy.kit.boot_command.parse import Mistake, Parsed, parse
-from packerpy.kit.boot_command.values import Action, Fill, Hold, Press, Release, TypeSecret, Wait, WaitFor
+from packerpy.kit.boot_command.parse import Mistake, Parsed, parse, parse_steps
+from packerpy.kit.boot_command.values import Action, Begin, Fill, Hold, Press, Release, TypeSecret, Wait, WaitFor
 
 __all__ = [
     "Action",
+    "Begin",
     "Fill",
     "Hold",
     "Key",
@@ -31,4 +32,5 @@ __all__ = [
     "WaitFor",
     "key_of",
     "parse",
+    "parse_steps",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from packerpy.declare import Later, Secret
 from packerpy.declare.later import Joined, as_text
 from packerpy.kit.boot_command.keys import SPECIAL, Key, key_of
-from packerpy.kit.boot_command.values import FILLS, Action, Fill, Hold, Press, Release, TypeSecret, Wait, WaitFor
+from packerpy.kit.boot_command.values import FILLS, Action, Begin, Fill, Hold, Press, Release, TypeSecret, Wait, WaitFor
+from packerpy.kit.boot_steps import BootStep
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = r"(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h)"
@@ -64,6 +65,13 @@ def parse(parts: Iterable[str | Later | Secret]) -> Parsed:
     found += _Reader(text, offset).read()
     mistakes = tuple(item for item in found if isinstance(item, Mistake))
     return Parsed(tuple(item for item in found if not isinstance(item, Mistake)), mistakes)
+
+
+def parse_steps(steps: Sequence[BootStep]) -> Iterable[Action]:
+    """The actions of steps, each after a :class:`Begin` that tells of it."""
+    for number, step in enumerate(steps, 1):
+        yield Begin(description=step.description, number=number, total=len(steps))
+        yield from parse(step.command).actions
 
 
 def _single(parts: Iterable[str | Later | Secret]) -> Iterable[str | Later | Secret]:

@@ -65,7 +65,21 @@ class TypeSecret:
     secret: Secret
 
 
-Action = Press | Hold | Release | Wait | WaitFor | Fill | TypeSecret
+@attrs.frozen(kw_only=True)
+class Begin:
+    """Tell what comes now.
+
+    :ivar description: for people; may be empty.
+    :ivar number: which step it is, from 1.
+    :ivar total: how many there are.
+    """
+
+    description: str
+    number: int
+    total: int
+
+
+Action = Press | Hold | Release | Wait | WaitFor | Fill | TypeSecret | Begin
 
 FILLS = ("http", "httpip", "httpport", "name", "sshpublickey")
 """Address and port of the build's HTTP server (``10.0.2.2:8080``), each of them alone, the name of the build, and the

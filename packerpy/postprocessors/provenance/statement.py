@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from packerpy.contracts import Run
+from packerpy.errors import DeclarationError
 from packerpy.kit import checksum
 from packerpy.values import BuildFacts
 from packerpy.version import __version__
@@ -57,11 +58,12 @@ def _dependencies(facts: BuildFacts) -> Iterator[Mapping[str, Any]]:
         algorithm = "packerpyTree" if Path(path).is_dir() else "sha256"
         yield {"name": path, "digest": {algorithm: digest}}
     for url, wanted in facts.downloads.items():
-        if wanted:
+        try:
             parsed = checksum.parse(wanted)
-            yield {"uri": url, "digest": {parsed.algorithm: parsed.digest}}
+        except DeclarationError:
+            yield {"uri": url}  # there is none, or it stands in another file
         else:
-            yield {"uri": url}
+            yield {"uri": url, "digest": {parsed.algorithm: parsed.digest}}
     for image, key in facts.images.items():
         entry: dict[str, Any] = {"name": image, "uri": f"urn:packerpy:image:{image.replace(' ', '%20')}"}
         yield {**entry, "digest": {"packerpyKey": key}} if key else entry

@@ -81,6 +81,17 @@ def test_the_web_server_listens_where_it_should(run, files):
     assert fetch(port_of(run), "a") == "b"
 
 
+def test_the_web_server_listens_on_an_interface(run, files):
+    """Guests reach it at the interface's address; one that is not there is told before anything starts."""
+    spec = Qemu(iso=files["iso"], http=pp.WebServer({"a": "b"}, interface="lo"), **SMALL)
+    assert list(spec.load().preflight(run)) == []
+    assert prepare(run, spec).fills["httpip"] == "10.0.2.2"
+    assert fetch(port_of(run), "a") == "b"
+    (problem,) = Qemu(iso=files["iso"], http=pp.WebServer({}, interface="eth77"), **SMALL).load().preflight(run)
+    assert problem.where == "http.interface"
+    assert "lo (127.0.0.1)" in problem.what
+
+
 def test_further_cds_come_after_ours(run, files):
     """The installer's ISO is booted, then our own CD, then guest tools."""
     spec = Qemu(iso=files["iso"], cd={"a": "b"}, cdroms=pp.Download(files["tools"]), **SMALL)

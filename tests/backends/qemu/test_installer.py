@@ -17,7 +17,7 @@ from packerpy.backends.qemu.installer import screen
 from packerpy.backends.qemu.installer.typing import contains
 from packerpy.communicators.none import NoCommunicator
 from packerpy.errors import BuildError, CancelledError, SourceError
-from packerpy.events import TaskMessage
+from packerpy.events import TaskMessage, TaskProgress
 from packerpy.testing import make_run
 from tests.installer.netboot import make_iso
 
@@ -61,14 +61,25 @@ def test_every_character_arrives_as_it_was_typed(run, prompt_iso):
 
 
 def test_a_text_that_never_shows(run, prompt_iso):
-    """The error says what was waited for, and carries the console, the text on the screen and a picture of it."""
-    spec = quick(prompt_iso, boot_command='<wait for "boot:">hello<wait for "login:" 1>')
+    """The error says what was waited for, and carries the console, the text on the screen and a picture of it.
+
+    Before, each step of the typing was told when its turn came.
+    """
+    steps = [('<wait for "boot:">', "see the prompt"), ["hello"], ('<wait for "login:" 1>', "log in")]
+    spec = quick(prompt_iso, boot_steps=steps)
+    assert list(spec.check()) == []
     with pytest.raises(NeverShown, match="'login:' did not show") as caught:
         spec.load().boot(run)
     told = str(caught.value)
     assert told.count("boot: hello") == 2
     assert "screen.png" in told
     assert "10m" in told
+    assert [line for line in said(run) if "step" in line] == [
+        "boot step 1 of 3: see the prompt",
+        "boot step 3 of 3: log in",
+    ]
+    progress = [event for event in run.events if isinstance(event, TaskProgress)]
+    assert [(event.done, event.total, event.unit) for event in progress] == [(n, 3, "boot steps") for n in range(3)]
 
 
 def test_a_cancel_wakes_the_waiting(run, prompt_iso):

@@ -10,6 +10,9 @@ from packerpy.backends.qemu import Qemu
 from packerpy.communicators.none import NoCommunicator
 from packerpy.communicators.ssh import SSH
 from packerpy.declare import Image, Secret, Variable, this_build
+from packerpy.errors import DeclarationError
+from packerpy.execute.calls import plan
+from packerpy.kit.boot_steps import BootStep
 from packerpy.kit.media import Media
 from packerpy.kit.places import Download
 from packerpy.kit.sums import Sums
@@ -70,7 +73,7 @@ def test_it_has_the_abilities_that_the_engine_asks_for():
         ({"disk": None, "iso": "ftp://example.org/a.iso", "checksum": "none"}, "iso"),
         ({"disk": None, "iso": "https://example.org/a.iso"}, "checksum"),
         ({"disk": None, "iso": "https://example.org/a.iso?checksum=md5:0", "checksum": "none"}, "iso"),
-        ({"disk": None, "iso": ["a.iso", "s3://b/a.iso"], "checksum": "none"}, "iso[1]"),
+        ({"disk": None, "iso": ["a.iso", "s3://b/"], "checksum": "none"}, "iso[1]"),
         ({"disk": None, "iso": "a.iso", "checksum": "a.iso"}, "checksum"),
         ({"disk": None, "iso": "a.iso", "checksum": "file:git://example.org/S"}, "checksum.file"),
         ({"disk": None, "iso": "a.iso", "checksum": Sums("S", signature="S.sign")}, "checksum.keyring"),
@@ -79,6 +82,10 @@ def test_it_has_the_abilities_that_the_engine_asks_for():
         ({"boot_command": "<wiat>"}, "boot_command"),
         ({"boot_command": "<wait-5s>"}, "boot_command"),
         ({"boot_command": "http://<http>/"}, "boot_command"),
+        ({"boot_command": "<enter>", "boot_steps": [("<enter>", "go on")]}, "boot_steps"),
+        ({"boot_steps": [("<enter>", "go on"), ["<entr>"]]}, "boot_steps[1]"),
+        ({"boot_steps": [("http://<http>/", "answers")]}, "boot_steps"),
+        ({"boot_steps": [("<enter>", "")], "architecture": "aarch64"}, "architecture"),
         ({"boot_wait": -1}, "boot_wait"),
         ({"key_interval": 0}, "key_interval"),
         ({"kernel": "linux"}, "kernel"),
@@ -202,6 +209,22 @@ def test_all_mistakes_of_a_boot_command_are_told():
     problems = list(Qemu(disk="a", boot_command=["<wiat>a<entr>", "é"]).check())
     assert [problem.seen for problem in problems] == ["<wiat>", "<entr>", "é"]
     assert "did you mean <wait>?" in (problems[0].fix or "")
+
+
+def test_steps_of_a_boot_command_are_pairs(blank_disk):
+    """The description may be left out, and is not part of what decides the result; anything else is an error."""
+    spec = Qemu(disk="a", boot_steps=[("<enter>", "go on"), [["a", Variable("b")]], BootStep("c", "d")])
+    assert spec.boot_steps == (BootStep("<enter>", "go on"), BootStep(("a", Variable("b"))), BootStep("c", "d"))
+    keys = [key_of_boot(Qemu(disk=blank_disk, boot_steps=[step])) for step in (("a", "b"), ("a", "c"), ("b", "b"))]
+    assert keys[0] == keys[1] != keys[2]
+    for wrong in (["<enter>"], [("a", "b", "c")], [("a", 1)], [()]):
+        with pytest.raises(DeclarationError, match="pair of what is typed"):
+            Qemu(disk="a", boot_steps=wrong)
+
+
+def key_of_boot(spec: Qemu) -> str:
+    """What its boot is kept by."""
+    return plan(Image("web", source=spec)).builds["web"].tasks[0].key
 
 
 def test_what_was_installed_boots_without_its_installer():

@@ -75,12 +75,17 @@ def _checksum(spec: Qemu) -> Iterable[Problem]:
 
 
 def _boot_command(spec: Qemu) -> Iterable[Problem]:
-    if spec.boot_command:
+    commands = {"boot_command": spec.boot_command} if spec.boot_command else {}
+    commands |= {f"boot_steps[{index}]": step.command for index, step in enumerate(spec.boot_steps)}
+    if spec.boot_command and spec.boot_steps:
+        what = "does not go with boot_command=: one of them is typed"
+        yield Problem(where="boot_steps", what=what, fix="put the boot command among the steps")
+    for where, command in commands.items():
         from packerpy.kit.boot_command import parse  # most machines need it not
 
-        for mistake in parse(spec.boot_command).mistakes:
+        for mistake in parse(command).mistakes:
             what = f"{mistake.what} (character {mistake.at})"
-            yield Problem(where="boot_command", what=what, seen=mistake.seen, fix=mistake.fix)
+            yield Problem(where=where, what=what, seen=mistake.seen, fix=mistake.fix)
     if spec.boot_wait < 0:
         yield Problem(where="boot_wait", what="is not a time", seen=repr(spec.boot_wait), fix="use 0 or more seconds")
     if not spec.key_interval > 0:
@@ -106,13 +111,14 @@ def _web_server(spec: Qemu) -> Iterable[Problem]:
 
 def _tokens(spec: Qemu) -> dict[str, set[str]]:
     """Field → the tokens in it that stand for values of the build."""
-    if not (spec.boot_command or spec.kernel_args):
+    if not (spec.boot_command or spec.boot_steps or spec.kernel_args):
         return {}
-    from packerpy.kit.boot_command import Fill, parse
+    from packerpy.kit.boot_command import Fill, parse, parse_steps
     from packerpy.kit.boot_command.line import names_in
 
-    typed = {action.name for action in parse(spec.boot_command).actions if isinstance(action, Fill)}
-    return {"boot_command": typed, "kernel_args": names_in(spec.kernel_args)}
+    typed = {"boot_command": parse(spec.boot_command).actions, "boot_steps": parse_steps(spec.boot_steps)}
+    found = {where: {action.name for action in actions if isinstance(action, Fill)} for where, actions in typed.items()}
+    return found | {"kernel_args": names_in(spec.kernel_args)}
 
 
 def values_in(given: object) -> list[BuildValue]:
@@ -151,9 +157,10 @@ def _media(spec: Qemu) -> Iterable[Problem]:
 
 
 def _combinations(spec: Qemu) -> Iterable[Problem]:
-    inserted = [name for name in ("iso", "kernel", "cd", "floppy", "cdroms") if getattr(spec, name)]
-    if spec.architecture != "x86_64" and (inserted or spec.boot_command):
-        what = f"{(inserted or ['boot_command'])[0]}= is for x86_64 only"
+    needing = ("iso", "kernel", "cd", "floppy", "cdroms", "boot_command", "boot_steps")
+    given = [name for name in needing if getattr(spec, name)]
+    if spec.architecture != "x86_64" and given:
+        what = f"{given[0]}= is for x86_64 only"
         yield Problem(where="architecture", what=what, seen=spec.architecture, fix="start from a disk image")
     is_q35 = spec.machine_type.startswith(("q35", "pc-q35")) if spec.architecture == "x86_64" else True
     shared = spec.disk_interface == "ide" or (spec.disk_interface == "sata" and is_q35)

@@ -17,7 +17,7 @@ from packerpy.contracts import Run
 from packerpy.declare import BuildValue, Later
 from packerpy.declare.fill import fill
 from packerpy.errors import DeclarationError
-from packerpy.kit.boot_command import Action, parse
+from packerpy.kit.boot_command import Action, parse, parse_steps
 from packerpy.kit.boot_command.line import line_of
 from packerpy.kit.floppy import write_floppy
 from packerpy.kit.folder import Folder
@@ -91,7 +91,7 @@ def prepare(run: Run, declared: Qemu, public_key: str = "") -> Installation:
         cdroms=tuple(cdroms),
         floppy=floppy,
         kernel=_kernel(run, spec, fills),
-        actions=parse(spec.boot_command).actions,
+        actions=(*parse(spec.boot_command).actions, *parse_steps(spec.boot_steps)),
         fills=fills,
         wait=spec.boot_wait,
         interval=spec.key_interval,
@@ -115,9 +115,10 @@ def _listen(run: Run, declared: WebServer, root: Path) -> tuple[str, int]:
         root = declared.root.expanduser().absolute()
     else:
         root.mkdir(mode=0o700)
-    server = run.do(Serve(root, address=declared.address, ports=declared.port))
-    host = HOST if declared.address in (LOOPBACK, EVERYWHERE) else declared.address
-    run.say(f"serving HTTP at {declared.address}:{server.port}; guests reach it as {host}")
+    address = declared.listens_at()
+    server = run.do(Serve(root, address=address, ports=declared.port))
+    host = HOST if address in (LOOPBACK, EVERYWHERE) else address
+    run.say(f"serving HTTP at {address}:{server.port}; guests reach it as {host}")
     return host, server.port
 
 

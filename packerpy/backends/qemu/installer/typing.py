@@ -16,7 +16,7 @@ from packerpy.backends.qemu.guest import Guest
 from packerpy.backends.qemu.installer import screen
 from packerpy.contracts import Run
 from packerpy.errors import SourceError
-from packerpy.kit.boot_command import Action, Fill, Hold, Key, Press, Release, TypeSecret, Wait, WaitFor, key_of
+from packerpy.kit.boot_command import Action, Begin, Fill, Hold, Key, Press, Release, TypeSecret, Wait, WaitFor, key_of
 from packerpy.kit.qmp import QmpClosed
 from packerpy.kit.qmp_keyboard import Keyboard
 
@@ -66,8 +66,15 @@ class Typist:
                 self._wait_for(action)
             case Fill(name):
                 self._type(keyboard, self.fills[name], name)
+            case Begin():
+                self._tell(action)
             case TypeSecret(secret):
                 self._type(keyboard, self.run.reveal(secret), "the secret")
+
+    def _tell(self, step: Begin) -> None:
+        self.run.progress(step.number - 1, step.total, "boot steps")
+        if step.description:
+            self.run.say(f"boot step {step.number} of {step.total}: {step.description}")
 
     def _type(self, keyboard: Keyboard, text: str, what: str) -> None:
         for character in text:
