@@ -6,6 +6,7 @@ from packerpy.backends.amazon.specs.chroot import Chroot
 from packerpy.backends.amazon.specs.devices import Disk
 from packerpy.backends.amazon.specs.direct import DirectAMI
 from packerpy.backends.amazon.specs.ebs import EBS
+from packerpy.backends.amazon.specs.fast_launch import FastLaunch, LaunchTemplate
 from packerpy.backends.amazon.specs.importing import Import
 from packerpy.backends.amazon.specs.instance import Instance
 from packerpy.backends.amazon.specs.surrogate import EBSSurrogate
@@ -19,9 +20,11 @@ __all__ = [
     "Disk",
     "EBSSurrogate",
     "EBSVolumes",
+    "FastLaunch",
     "FindAMI",
     "Import",
     "Instance",
+    "LaunchTemplate",
     "Parameter",
     "SecretsManager",
     "Volume",

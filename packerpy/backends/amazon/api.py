@@ -19,7 +19,29 @@ from packerpy.contracts import Run
 _CONNECTIONS = 64
 """Kept open by a client; one for each thread that uploads blocks."""
 
+_ADVISORY = ("service-quotas",)
+"""Services that a build can do without, and does not wait for: a private network has no way to them."""
+
+_HURRY = 3.0
+"""Seconds for such a service, twice."""
+
 Answer = dict[str, Any]
+
+
+@attrs.frozen
+class Seen:
+    """How a thing stood at one look.
+
+    :ivar verdict: ``success`` or ``failure``; anything else while it is on its way.
+    :ivar state: Amazon's word for it; empty when the thing is not there yet.
+    :ivar reason: Amazon's.
+    :ivar percent: how far it is.
+    """
+
+    verdict: str = ""
+    state: str = ""
+    reason: str = ""
+    percent: float | None = None
 
 
 @attrs.frozen
@@ -114,7 +136,7 @@ class Cloud:
     ) -> None:
         """Wait until a thing is what one of boto3's waiters waits for; a cancel ends it at once.
 
-        The waiter tells which request to make and what its answers mean; the pause grows from 0.5 s to its own delay.
+        The waiter tells which request to make, what its answers mean, and how long a pause may be.
 
         :param waiter: boto3's name: ``instance_running``.
         :param what: for people.
@@ -125,24 +147,40 @@ class Cloud:
         """
         service = "ec2"
         config = self._client(service).get_waiter(waiter).config
+
+        def ask() -> Seen:
+            answer, verdict = self._look(f"{service}.{config.operation}", config.acceptors, parameters)
+            state, reason, percent = look(answer) if answer else ("", "", None)
+            return Seen(verdict or "", state, reason, percent)
+
+        self.until(what, ask, wanted=wanted, longest=float(config.delay))
+
+    def until(self, what: str, look: Callable[[], Seen], *, wanted: str, longest: float) -> None:
+        """Look again and again until a thing is as it should be; a cancel ends it at once.
+
+        :param what: for people.
+        :param wanted: for people.
+        :param longest: seconds; the pause grows from 0.5 s to this.
+        :raises NotBecome: it went into a state from which there is no way there.
+        :raises NotBecomeInTime: it did not within ``Access.wait_timeout``.
+        """
         start, pause, told = time.monotonic(), 0.5, ""
         while True:
-            answer, state = self._look(f"{service}.{config.operation}", config.acceptors, parameters)
-            seen, reason, percent = look(answer) if answer else ("", "", None)
-            if state == "success":
+            seen = look()
+            if seen.verdict == "success":
                 return
-            if state == "failure":
-                raise NotBecome(what, wanted, seen or "not there", reason)
-            if percent is not None:
-                self.run.progress(percent, 100.0, "%")
-            if seen and seen != told:
-                self.run.say(f"{what} is {seen}")
-                told = seen
+            if seen.verdict == "failure":
+                raise NotBecome(what, wanted, seen.state or "not there", seen.reason)
+            if seen.percent is not None:
+                self.run.progress(seen.percent, 100.0, "%")
+            if seen.state and seen.state != told:
+                self.run.say(f"{what} is {seen.state}")
+                told = seen.state
             waited = time.monotonic() - start
             if waited >= self.access.wait_timeout:
-                raise NotBecomeInTime(what, wanted, seen, self.access.wait_timeout)
+                raise NotBecomeInTime(what, wanted, seen.state, self.access.wait_timeout)
             self.run.wait(min(pause, self.access.wait_timeout - waited))
-            pause = min(pause * 1.5, float(config.delay))
+            pause = min(pause * 1.5, longest)
 
     def _look(self, operation: str, acceptors: Any, parameters: Mapping[str, Any]) -> tuple[Answer, str | None]:
         """Ask once; the waiter's verdict of the answer is ``success``, ``failure``, ``retry`` or ``None``."""
@@ -206,7 +244,7 @@ class _Clients:
             if (client := self._made.get((who, region, service))) is not None:
                 return client
             client = self._session(run, access, who).client(
-                service, region_name=region, endpoint_url=access.endpoint_url, config=_config(access)
+                service, region_name=region, endpoint_url=access.endpoint_url, config=_config(access, service)
             )
             self._made[who, region, service] = client
             return client
@@ -274,7 +312,7 @@ def _in_role(run: Run, access: Access, session: Any) -> Any:
     }
 
     def client(service: str, **options: Any) -> Any:
-        options["config"] = _config(access)
+        options["config"] = _config(access, service)
         return session.client(service, **{**options, "endpoint_url": access.endpoint_url})
 
     source = session.get_credentials()
@@ -305,13 +343,14 @@ def _mfa_code(run: Run, access: Access, prompt: str) -> str:
     return code
 
 
-def _config(access: Access) -> Any:
+def _config(access: Access, service: str) -> Any:
     from botocore.config import Config
 
+    advisory = service in _ADVISORY
     return Config(
-        retries={"mode": access.retry_mode, "total_max_attempts": access.max_attempts},
-        connect_timeout=access.connect_timeout,
-        read_timeout=access.read_timeout,
+        retries={"mode": access.retry_mode, "total_max_attempts": 2 if advisory else access.max_attempts},
+        connect_timeout=min(access.connect_timeout, _HURRY) if advisory else access.connect_timeout,
+        read_timeout=min(access.read_timeout, _HURRY) if advisory else access.read_timeout,
         max_pool_connections=_CONNECTIONS,
         user_agent_appid="packerpy",
         s3={"addressing_style": "path"} if access.endpoint_url else None,

@@ -230,14 +230,14 @@ class LibraryMissing(SourceError):
 
 
 class NoNetwork(SourceError):
-    """No VPC or subnet, or too many."""
+    """No VPC, subnet or security group, or too many."""
 
     def __init__(self, what: str, filters: Mapping[str, str], region: str, found: Sequence[str]) -> None:
         wanted = ", ".join(f"{name}={value}" for name, value in filters.items())
         super().__init__(
             f"{'no' if not found else 'more than one'} {what} in {region} matches {wanted}",
             details=", ".join(found) or None,
-            resolution="declare subnet_id=, or make the filter match one"
+            resolution="name it by its id, or make the filter match"
             if found or "is-default" not in filters
             else "this account has no default VPC here: declare subnet_id= or vpc_id=",
         )

@@ -55,17 +55,16 @@ def copies(at: Cloud, spec: CopyOptions, image: str) -> Mapping[str, str]:
 
 
 def spread(
-    at: Cloud, spec: CopyOptions, image: str, first: Callable[[Cloud, str], None] = lambda _at, _image: None
+    at: Cloud, spec: CopyOptions, image: str, first: Callable[[Mapping[str, str]], None] = lambda _: None
 ) -> dict[str, str]:
     """Copy it to all regions, and set everything there; answers region → image.
 
-    :param first: done to each image before it is shared.
+    :param first: done to all images before any is shared.
     """
     images = {at.region: image, **copies(at, spec, image)}
+    first(images)
     for region, made in images.items():
-        there = cloud(at.run, at.access, region)
-        first(there, made)
-        settle(there, spec, made)
+        settle(cloud(at.run, at.access, region), spec, made)
     return images
 
 
@@ -73,6 +72,8 @@ def settle(at: Cloud, spec: ImageOptions, image: str) -> None:
     """Everything that is set after an image was made; sharing comes last, when all else is right."""
     if spec.imds_support is not None:
         at.call("ec2.ModifyImageAttribute", ImageId=image, ImdsSupport={"Value": spec.imds_support})
+    if spec.product_codes:
+        at.call("ec2.ModifyImageAttribute", ImageId=image, ProductCodes=list(spec.product_codes))
     if spec.deprecate_at is not None:
         at.call("ec2.EnableImageDeprecation", ImageId=image, DeprecateAt=spec.deprecate_at)
     if spec.deregistration_protection:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from packerpy.backends.amazon import finish, preflight, watch
-from packerpy.backends.amazon.api import Answer, Cloud
-from packerpy.backends.amazon.errors import NameTaken, NotBecome, NotBecomeInTime
+from packerpy.backends.amazon.api import Answer, Cloud, Seen
+from packerpy.backends.amazon.errors import NameTaken
 from packerpy.backends.amazon.gone import LooksAtAmazon
 from packerpy.backends.amazon.launch import region_cloud
 from packerpy.backends.amazon.specs.importing import Format, Import
@@ -23,8 +22,8 @@ from packerpy.errors import PostProcessError
 from packerpy.values import Artifact, Processed
 
 _FORMATS: dict[str, Format] = {"raw": "raw", "img": "raw", "vmdk": "vmdk", "vhd": "vhd", "vhdx": "vhdx", "ova": "ova"}
-_PAUSE = 15.0
-"""Seconds between two looks at an import task, which takes many minutes."""
+_LONGEST = 15.0
+"""Seconds between two looks at an import task at most; it takes many minutes."""
 
 
 @attrs.frozen
@@ -111,20 +110,17 @@ class Worker(LooksAtAmazon, PostProcessor):
 
 def _finished(at: Cloud, task: str) -> Answer:
     """Wait for an import task, and tell how far it is."""
-    start, told, pause = time.monotonic(), "", 1.0
-    while True:
+    answer: Answer = {}
+
+    def look() -> Seen:
+        nonlocal answer
         answer = task_of(at, task)
         status, message = str(answer.get("Status", "")), str(answer.get("StatusMessage", ""))
-        if status == "completed":
-            return answer
-        if status not in ("active", ""):
-            raise NotBecome(f"import task {task}", "completed", status, message)
-        if message and message != told:
-            at.run.say(f"import task {task}: {message}")
-            told = message
-        if str(answer.get("Progress", "")).isdecimal():
-            at.run.progress(float(answer["Progress"]), 100.0, "%")
-        if time.monotonic() - start > at.access.wait_timeout:
-            raise NotBecomeInTime(f"import task {task}", "completed", status, at.access.wait_timeout)
-        at.run.wait(pause)
-        pause = min(pause * 1.5, _PAUSE)
+        told = str(answer.get("Progress", ""))
+        percent = float(told) if told.isdecimal() else None
+        if status in ("active", ""):
+            return Seen("retry", message or status, "", percent)
+        return Seen("success" if status == "completed" else "failure", status, message)
+
+    at.until(f"import task {task}", look, wanted="completed", longest=_LONGEST)
+    return answer

@@ -82,6 +82,8 @@ def _groups(at: Cloud, spec: MachineOptions) -> dict[str, Any]:
     placed: dict[str, Any] = {} if found.subnet_id is None else {"SubnetId": found.subnet_id}
     if spec.security_group_ids:
         return placed | {"SecurityGroupIds": list(spec.security_group_ids)}
+    if spec.security_group_filter:
+        return placed | {"SecurityGroupIds": network.groups(at, spec, found)}
     if reach.communicator(spec).kind == "none" or spec.ssh_interface == "session_manager":
         rules = []
     else:
@@ -114,7 +116,7 @@ def _request(
         "BlockDeviceMappings": _mappings(spec, source) or None,
         "MetadataOptions": {
             "HttpTokens": spec.http_tokens,
-            "HttpEndpoint": "enabled",
+            "HttpEndpoint": "enabled" if spec.metadata_service else "disabled",
             "HttpPutResponseHopLimit": spec.http_put_response_hop_limit,
             "InstanceMetadataTags": "enabled" if spec.instance_metadata_tags else "disabled",
         },
@@ -207,6 +209,7 @@ def _start(at: Cloud, spec: MachineOptions, request: dict[str, Any]) -> str:
             token=new_token(),
             tags=dict(spec.run_tags),
             volume_tags=dict(spec.volume_tags),
+            spot_tags=dict(spec.spot_tags),
             request={**request, "InstanceType": kind},
             user_data=user_data,
         )

@@ -54,6 +54,19 @@ def discover(at: Cloud, spec: MachineOptions) -> Network:
     )
 
 
+def groups(at: Cloud, spec: MachineOptions, network: Network) -> list[str]:
+    """The security groups of the VPC that match the declared filter.
+
+    :raises NoNetwork: none does.
+    """
+    filters = {**spec.security_group_filter, "vpc-id": network.vpc_id}
+    found = at.pages("ec2.DescribeSecurityGroups", "SecurityGroups", Filters=_filters(filters))
+    ids = [str(group["GroupId"]) for group in found]
+    if not ids:
+        raise NoNetwork("security group", filters, at.region, [])
+    return ids
+
+
 def _subnet(at: Cloud, spec: MachineOptions) -> Mapping[str, Any] | None:
     if spec.subnet_id is not None:
         found: Mapping[str, Any] = at.call("ec2.DescribeSubnets", SubnetIds=[spec.subnet_id])["Subnets"][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from packerpy.backends.amazon import network, tunnel
+from packerpy.backends.amazon import network, quota, tunnel
 from packerpy.backends.amazon.api import Cloud, cloud
 from packerpy.backends.amazon.specs.image import ImageOptions
 from packerpy.backends.amazon.specs.machine import MachineOptions
@@ -52,7 +52,10 @@ def machine(at: Cloud, spec: MachineOptions) -> Iterable[Problem]:
     if not images:
         return
     yield from _types(at, spec, images[0])
-    yield from asked("subnet_id" if spec.subnet_id else "vpc_id", lambda: network.discover(at, spec))
+    found: list[network.Network] = []
+    yield from asked("subnet_id" if spec.subnet_id else "vpc_id", lambda: found.append(network.discover(at, spec)))
+    if spec.security_group_filter and found:
+        yield from asked("security_group_filter", lambda: network.groups(at, spec, found[0]))
     if spec.security_group_ids:
         groups = list(spec.security_group_ids)
         yield from asked("security_group_ids", lambda: at.call("ec2.DescribeSecurityGroups", GroupIds=groups))
@@ -78,6 +81,7 @@ def _types(at: Cloud, spec: MachineOptions, image: Any) -> Iterable[Problem]:
                 seen=f"{kind['InstanceType']}: {', '.join(able)}",
                 fix="use an image or an instance type of the other kind",
             )
+    yield from quota.problems(at, spec, told)
 
 
 def names(run: Run, at: Cloud, spec: ImageOptions, places: Iterable[str]) -> Iterable[Problem]:

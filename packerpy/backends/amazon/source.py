@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import attrs
 
-from packerpy.backends.amazon import finish, launch, preflight, watch
+from packerpy.backends.amazon import fast_launch, finish, launch, preflight, watch
 from packerpy.backends.amazon.api import Cloud
 from packerpy.backends.amazon.errors import AmazonError
 from packerpy.backends.amazon.gone import LooksAtAmazon
@@ -145,12 +146,10 @@ class EBSSource(ImageSource, Source):
         self.stop(at, machine)
         self.modify(at, machine, ena=self.spec.ena_support, sriov=self.spec.sriov_support)
         image = self.imaged(at, machine, [disk.mapping() for disk in self.spec.image_disks])
-        images = finish.spread(at, self.spec, image, self._fast_launch)
+        images = finish.spread(at, self.spec, image, partial(fast_launch.enable, at, self.spec.fast_launch))
         return finish.artifact(images, {**machine.facts, "name": self.spec.ami_name}, "packerpy.amazon.ebs")
 
-    def _fast_launch(self, at: Cloud, image: str) -> None:
-        if not self.spec.fast_launch:
-            return
-        count = self.spec.fast_launch_count
-        more = {} if count is None else {"SnapshotConfiguration": {"TargetResourceCount": count}}
-        at.call("ec2.EnableFastLaunch", ImageId=image, ResourceType="snapshot", **more)
+    def names(self, at: Cloud) -> Iterable[Problem]:
+        """The image's, and what fast launch needs."""
+        yield from super().names(at)
+        yield from fast_launch.problems(at, self.spec.fast_launch, str(self.spec.source_ami), self.regions)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import attrs
 
-from packerpy.backends.amazon import finish, registering, snapshots, watch
+from packerpy.backends.amazon import fast_launch, finish, registering, snapshots, watch
 from packerpy.backends.amazon.api import Cloud
 from packerpy.backends.amazon.source import ImageSource
 from packerpy.backends.amazon.specs.devices import Disk
@@ -14,7 +16,7 @@ from packerpy.backends.amazon.specs.surrogate import EBSSurrogate
 from packerpy.backends.amazon.steps.snapshot import CreateSnapshot
 from packerpy.backends.amazon.tags import new_token
 from packerpy.contracts import Communicator, Run, Source
-from packerpy.values import Artifact, Machine
+from packerpy.values import Artifact, Machine, Problem
 
 
 @attrs.frozen
@@ -36,11 +38,16 @@ class SurrogateSource(ImageSource, Source):
         else:
             made = snapshots.make(at, self._snapshots(at, machine, attached))
             image = registering.register(at, self.spec, self._request(machine, made))
-        images = finish.spread(at, self.spec, image)
+        images = finish.spread(at, self.spec, image, partial(fast_launch.enable, at, self.spec.fast_launch))
         facts = {**machine.facts, "name": self.spec.ami_name}
         if made:
             facts[f"snapshot:{at.region}"] = made[self.spec.root_source]
         return finish.artifact(images, facts, "packerpy.amazon.ebs_surrogate")
+
+    def names(self, at: Cloud) -> Iterable[Problem]:
+        """The image's, and what fast launch needs."""
+        yield from super().names(at)
+        yield from fast_launch.problems(at, self.spec.fast_launch, str(self.spec.source_ami), self.regions)
 
     @property
     def _disks(self) -> tuple[Disk, ...]:

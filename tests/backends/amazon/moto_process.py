@@ -5,7 +5,8 @@ inventory of all that is there, and ends with its standard input. What is
 different from moto: names of images are unique, snapshots made block by block inherit their parent's blocks and check
 checksums and counts, tags of snapshots and of registered images are kept, images have all the disks or the bundle
 that they were registered with, volumes that moto makes for itself are not seen.
-Three calls that moto does not know are simulated. Public keys are written to FOLDER/authorized_keys, in the place of cloud-init.
+Calls that moto does not know are simulated: deprecation, protection and fast launch of images, import tasks, quotas of
+EC2. Public keys are written to FOLDER/authorized_keys, in the place of cloud-init.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def main(folder: Path) -> None:
     _images()
     _blocks()
     _imports()
+    _fast_launch()
+    _quotas()
     _keys(folder)
     moto_sessions.install(folder)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -64,6 +67,8 @@ def _inventory() -> dict[str, list[str]]:
             "volumes": list(backend.volumes),
             "snapshots": list(backend.snapshots),
             "images": list(backend.amis),
+            "fast launches": [one.id for one in backend.amis.values() if getattr(one, "fast_launch", None)],
+            "launch templates": list(backend.launch_templates),
         }
         found |= {f"{region} {kind}": sorted(things) for kind, things in lists.items() if things}
     for name, bucket in s3_backends[ACCOUNT]["aws"].buckets.items():
@@ -170,8 +175,62 @@ def _images() -> None:  # noqa: C901  a list of small things
         return action
 
     Response.create_image, Response.copy_image, Response.register_image = create, copy, register  # type: ignore[method-assign]
-    for name in ("enable_image_deprecation", "enable_image_deregistration_protection", "enable_fast_launch"):
+    for name in ("enable_image_deprecation", "enable_image_deregistration_protection"):
         setattr(Response, name, remember(name))
+
+
+def _fast_launch() -> None:
+    """Enabling at the first look and enabled at the second; an image described as hopeless fails."""
+    from moto.core.responses import ActionResult
+    from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.responses.amis import AmisResponse as Response
+
+    def enable(self: Any) -> Any:
+        image = self.ec2_backend.amis.get(self._get_param("ImageId"))
+        if image is None:
+            raise EC2ClientError("InvalidAMIID.NotFound", "no such image")
+        asked = {name: self._get_param(name) for name in ("MaxParallelLaunches", "LaunchTemplate")}
+        asked["SnapshotConfiguration"] = self._get_param("SnapshotConfiguration")
+        image.fast_launch = {"ImageId": image.id, "State": "enabling", **asked}
+        return ActionResult(image.fast_launch)
+
+    def describe(self: Any) -> Any:
+        images = (self.ec2_backend.amis.get(identity) for identity in self._get_param("ImageIds", []))
+        found = [one for one in images if getattr(one, "fast_launch", None)]
+        told = [dict(one.fast_launch) for one in found]
+        for one in found:
+            failed = {"State": "enabling-failed", "StateTransitionReason": "the template is of no use"}
+            one.fast_launch |= failed if one.description == "hopeless" else {"State": "enabled"}
+        return ActionResult({"FastLaunchImages": told})
+
+    def disable(self: Any) -> Any:
+        image = self.ec2_backend.amis[self._get_param("ImageId")]
+        told, image.fast_launch = image.fast_launch, None
+        return ActionResult({**told, "State": "disabling"})
+
+    Response.enable_fast_launch, Response.disable_fast_launch = enable, disable  # type: ignore[attr-defined]
+    Response.describe_fast_launch_images = describe  # type: ignore[attr-defined]
+
+
+def _quotas() -> None:
+    """64 virtual processors of the standard kind, and half of them on spare capacity; none of the kind P."""
+    from moto.ec2.models.instance_types import INSTANCE_TYPES
+    from moto.ec2.models.instances import Instance
+    from moto.servicequotas.exceptions import NoSuchResource
+    from moto.servicequotas.models import ServiceQuotasBackend
+
+    limits = {"L-1216C47A": 64.0, "L-34B43A08": 32.0, "L-417A185B": 0.0}
+
+    def get(self: Any, service_code: str, quota_code: str) -> dict[str, Any]:
+        if service_code != "ec2" or quota_code not in limits:
+            raise NoSuchResource
+        return {"ServiceCode": service_code, "QuotaCode": quota_code, "Value": limits[quota_code]}
+
+    def processors(self: Any) -> dict[str, int]:
+        return {"CoreCount": int(INSTANCE_TYPES[self.instance_type]["VCpuInfo"]["DefaultVCpus"]), "ThreadsPerCore": 1}
+
+    ServiceQuotasBackend.get_service_quota = get  # type: ignore[method-assign]
+    Instance.cpu_options = property(processors)  # type: ignore[attr-defined]
 
 
 def _imports() -> None:

@@ -21,6 +21,26 @@ ROOT: dict[str, Any] = {"disks": [pp.amazon.Disk(device="/dev/xvdf", size="1 GiB
 KEY = pp.Secret(env="KEY")
 KMS = "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012"
 Disk, Volume, Access = pp.amazon.Disk, pp.amazon.Volume, pp.amazon.Access
+FastLaunch, Template = pp.amazon.FastLaunch, pp.amazon.LaunchTemplate
+
+FAST_LAUNCH: list[tuple[dict[str, Any], str]] = [
+    ({"fast_launch": FastLaunch(count=0)}, "fast_launch.count"),
+    ({"fast_launch": FastLaunch(max_parallel=5)}, "fast_launch.max_parallel"),
+    ({"fast_launch": FastLaunch(template=Template(id="lt-1", name="x"))}, "fast_launch.template.name"),
+    ({"fast_launch": FastLaunch(template=Template(version=1))}, "fast_launch.template.id"),
+    ({"fast_launch": FastLaunch(template=Template(id="prepare"))}, "fast_launch.template.id"),
+    ({"fast_launch": FastLaunch(template=Template(name="x", version=0))}, "fast_launch.template.version"),
+    ({"fast_launch": FastLaunch(templates={"": Template(name="x")})}, "fast_launch.templates['']"),
+    ({"fast_launch": FastLaunch(templates={"eu-west-1": Template(name="x")})}, "fast_launch.templates['eu-west-1']"),
+    (
+        {"regions": ["eu-west-1"], "fast_launch": FastLaunch(templates={"eu-west-1": Template()})},
+        "fast_launch.templates['eu-west-1'].id",
+    ),
+    (
+        {"fast_launch": FastLaunch(template=Template(name="x"), templates={"us-east-1": Template(name="y")})},
+        "fast_launch.templates['us-east-1']",
+    ),
+]
 
 EBS: list[tuple[dict[str, Any], str]] = [
     ({"ami_name": "ab"}, "ami_name"),
@@ -51,6 +71,12 @@ EBS: list[tuple[dict[str, Any], str]] = [
     ({"key_pair": "mine"}, "key_pair"),
     ({"spot_price": "0.1"}, "spot_price"),
     ({"spot": True, "spot_price": "cheap"}, "spot_price"),
+    ({"spot_tags": {"a": "b"}}, "spot_tags"),
+    ({"spot": True, "spot_tags": {"aws:x": "y"}}, "spot_tags['aws:x']"),
+    ({"metadata_service": False, "instance_metadata_tags": True}, "instance_metadata_tags"),
+    ({"security_group_ids": ["sg-1"], "security_group_filter": {"a": "b"}}, "security_group_filter"),
+    ({"security_group_filter": {"a": "b"}, "ingress": ["198.51.100.0/24"]}, "ingress"),
+    ({"communicator": pp.SSH(made_key="ecdsa")}, "communicator.made_key"),
     ({"spot": True, "ena_support": True}, "ena_support"),
     ({"spot": True, "sriov_support": True}, "sriov_support"),
     ({"spot": True, "tenancy": "host"}, "tenancy"),
@@ -95,7 +121,19 @@ EBS: list[tuple[dict[str, Any], str]] = [
     ({"encrypt": True, "groups": ["all"]}, "groups"),
     ({"encrypt": True, "snapshot_groups": ["all"]}, "snapshot_groups"),
     ({"encrypt": True, "users": ["111111111111"]}, "users"),
-    ({"encrypt_copies": True, "snapshot_users": ["111111111111"]}, "snapshot_users"),
+    ({"encrypt_copies": True, "regions": ["eu-west-1"], "snapshot_users": ["111111111111"]}, "snapshot_users"),
+    ({"encrypt": True, "organizations": ["arn:aws:x"]}, "organizations"),
+    ({"encrypt": True, "organizational_units": ["arn:aws:x"]}, "organizational_units"),
+    ({"encrypt": True, "kms_key": KMS, "regions": ["eu-west-1"], "users": ["111111111111"]}, "users"),
+    (
+        {
+            "encrypt_copies": True,
+            "regions": ["eu-west-1", "eu-north-1"],
+            "copy_kms_keys": {"eu-west-1": KMS},
+            "users": ["111111111111"],
+        },
+        "users",
+    ),
     ({"copy_kms_keys": {"eu-west-1": "k"}}, "copy_kms_keys['eu-west-1']"),
     ({"regions": ["eu-west-1", "eu-west-1"]}, "regions"),
     ({"regions": ["us-east-1"]}, "regions"),
@@ -104,8 +142,7 @@ EBS: list[tuple[dict[str, Any], str]] = [
     ({"deregistration_protection": "yes"}, "deregistration_protection"),
     ({"imds_support": "v1.0"}, "imds_support"),
     ({"force_delete_snapshot": True}, "force_delete_snapshot"),
-    ({"fast_launch_count": 6}, "fast_launch_count"),
-    ({"fast_launch": True, "fast_launch_count": 0}, "fast_launch_count"),
+    *FAST_LAUNCH,
     ({"disks": [Disk(device="")]}, "disks[0].device"),
     ({"disks": [Disk(device="/dev/a"), Disk(device="/dev/a")]}, "disks[1].device"),
     ({"disks": [Disk(device="/dev/a", size="big")]}, "disks[0].size"),
@@ -171,6 +208,7 @@ VOLUMES: list[tuple[dict[str, Any], str]] = [
 ]
 
 SURROGATE: list[tuple[dict[str, Any], str]] = [
+    *FAST_LAUNCH,
     ({"ami_name": "ab"}, "ami_name"),
     ({"source_ami": None}, "source_ami"),
     ({"regions": ["us-east-1"]}, "regions"),
@@ -376,6 +414,12 @@ def test_good_declarations(tmp_path: Path) -> None:
     assert tuple(pp.amazon.EBS(**full).check()) == ()
     for key in (KMS, KMS.rpartition("/")[2], "alias/build"):
         assert tuple(pp.amazon.EBS(**GOOD, encrypt=True, kms_key=key).check()) == ()
+    everywhere = {"regions": ["eu-west-1"], "copy_kms_keys": {"eu-west-1": KMS}, "users": ["111111111111"]}
+    assert tuple(pp.amazon.EBS(**GOOD, **everywhere, encrypt=True, kms_key=KMS).check()) == ()
+    prepared = FastLaunch(count=6, max_parallel=6, templates={"us-east-1": Template(id="lt-1", version=3)})
+    assert tuple(pp.amazon.EBS(**GOOD, fast_launch=prepared).check()) == ()
+    assert pp.amazon.EBS(**GOOD, fast_launch=True).fast_launch == FastLaunch()
+    assert pp.amazon.EBS(**GOOD, fast_launch=False).fast_launch is None
     for reservation in ("cr-1", "open", "none", "arn:aws:resource-groups:eu-west-1:111111111111:group/mine"):
         assert tuple(pp.amazon.EBS(**GOOD, capacity_reservation=reservation).check()) == ()
     keyed = pp.amazon.DirectAMI(ami_name="web", regions=["eu-west-1"], encrypted=True, kms_keys={"eu-west-1": KMS})

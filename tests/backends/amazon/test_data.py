@@ -10,8 +10,7 @@ import packerpy as pp
 from packerpy.errors import DataError
 from packerpy.testing import make_run
 from tests.backends.amazon.cloud import Moto
-from tests.backends.amazon.test_ebs import ebs
-from tests.backends.amazon.test_ebs_faults import remove_images
+from tests.backends.amazon.test_ebs import ebs, remove_images
 
 
 def test_newest_ami(moto: Moto, tmp_path: Path, nothing_left: None) -> None:

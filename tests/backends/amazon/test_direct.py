@@ -26,7 +26,7 @@ from packerpy.testing import TestRun, make_run
 from packerpy.values import Artifact
 from tests.backends.amazon.cloud import REGIONS, ROOT, Moto
 from tests.backends.amazon.faults import Faults, through_all_faults
-from tests.backends.amazon.test_ebs_faults import remove_images
+from tests.backends.amazon.test_ebs import remove_images
 
 
 def disk_of(path: Path, filled: dict[int, bytes], length: int) -> Artifact:

@@ -8,16 +8,19 @@ import http.server
 import itertools
 import os
 import pwd
+import re
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 import packerpy as pp
 from packerpy.backends.amazon.errors import NoCapacity, NoCredentials
 from packerpy.communicators.none import NoCommunicator
-from packerpy.testing import make_run
+from packerpy.testing import RecordingChannel, make_run
+from packerpy.values import Artifact
 from tests.backends.amazon.cloud import Moto
 from tests.backends.amazon.faults import Faults
 from tests.communicators.ssh.sshd_server import Sshd
@@ -36,6 +39,17 @@ def ebs(moto: Moto, **more: Any) -> pp.amazon.EBS:
         "communicator": NoCommunicator(),
     }
     return pp.amazon.EBS(**{**values, **more})
+
+
+def remove_images(moto: Moto, artifact: object) -> None:
+    """What the build leaves on purpose, taken away by the tests' own client."""
+    assert isinstance(artifact, Artifact)
+    for name, image in artifact.outputs.items():
+        ec2 = moto.client("ec2", name.removeprefix("ami:"))
+        (made,) = ec2.describe_images(ImageIds=[image])["Images"]
+        ec2.deregister_image(ImageId=image)
+        for mapping in made["BlockDeviceMappings"]:
+            ec2.delete_snapshot(SnapshotId=mapping["Ebs"]["SnapshotId"])
 
 
 def test_whole_build(moto: Moto, sshd: Sshd, tmp_path: Path) -> None:
@@ -99,6 +113,7 @@ def test_whole_build(moto: Moto, sshd: Sshd, tmp_path: Path) -> None:
         ({"subnet_id": "subnet-12345678"}, "subnet-12345678' does not exist"),
         ({"vpc_filter": {"tag:Name": "none"}}, "no VPC in us-east-1 matches"),
         ({"security_group_ids": ["sg-12345678"]}, "sg-12345678"),
+        ({"security_group_filter": {"tag:Name": "none"}}, "no security group in us-east-1 matches tag:Name=none"),
         ({"key_pair": "none"}, "none.* does not exist"),
         ({"iam_instance_profile": "none"}, "none not found"),
         ({"ami_name": "debian-base"}, "there is an image of this name in us-east-1"),
@@ -180,13 +195,66 @@ def test_spot_tries_the_next_type(moto: Moto, tmp_path: Path, nothing_left: None
     assert faults.seen.count("ec2.RunInstances") == 2
 
 
-def test_spot(moto: Moto, tmp_path: Path) -> None:
-    """An instance on spare capacity."""
+def test_spot(moto: Moto, tmp_path: Path, faults: Faults) -> None:
+    """An instance on spare capacity; the request for it has tags of its own, and ours."""
     run = make_run(tmp_path)
-    machine = ebs(moto, spot=True, spot_price="0.01").load().boot(run)
+    sent: list[str] = []
+    faults.look = lambda request: sent.append(unquote(str(request.body)))
+    machine = ebs(moto, spot=True, spot_price="0.01", spot_tags={"cost center": "7"}).load().boot(run)
+    (asked,) = [body for body in sent if "Action=RunInstances" in body]
+    (number,) = re.findall(r"TagSpecification\.(\d)\.ResourceType=spot-instances-request", asked)
+    assert re.search(rf"TagSpecification\.{number}\.Tag\.\d\.Key=cost\+center", asked)
+    assert re.search(rf"TagSpecification\.{number}\.Tag\.\d\.Key=packerpy:token", asked)
     (told,) = moto.client("ec2").describe_instances(InstanceIds=[machine.id])["Reservations"]
     assert told["Instances"][0]["InstanceLifecycle"] == "spot"
     assert run.close(failed=True) == ()
+
+
+def test_groups_by_filter(moto: Moto, tmp_path: Path, nothing_left: None) -> None:
+    """All groups of the VPC that match are used, and none is made; there may be no metadata service."""
+    ec2 = moto.client("ec2")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    names = ("one", "two", "other")
+    ids = [ec2.create_security_group(GroupName=name, Description="x", VpcId=vpc["VpcId"])["GroupId"] for name in names]
+    ec2.create_tags(Resources=ids[:2], Tags=[{"Key": "for", "Value": "builds"}])
+    run = make_run(tmp_path)
+    source = ebs(moto, security_group_filter={"tag:for": "builds"}, metadata_service=False).load()
+    assert tuple(source.preflight(run)) == ()
+    machine = source.boot(run)
+    (instance,) = ec2.describe_instances(InstanceIds=[machine.id])["Reservations"][0]["Instances"]
+    assert {group["GroupId"] for group in instance["SecurityGroups"]} == set(ids[:2])
+    assert instance["MetadataOptions"]["HttpEndpoint"] == "disabled"
+    assert run.close(failed=True) == ()
+    for identity in ids:
+        ec2.delete_security_group(GroupId=identity)
+
+
+def test_product_codes(moto: Moto, tmp_path: Path, faults: Faults, nothing_left: None) -> None:
+    """They are put on the image."""
+    run = make_run(tmp_path)
+    sent: list[str] = []
+    faults.look = lambda request: sent.append(str(request.body))
+    source = ebs(moto, product_codes=["code1", "code2"]).load()
+    artifact = source.capture(run, source.boot(run), RecordingChannel())
+    assert run.close(failed=False) == ()
+    (asked,) = [body for body in sent if "Action=ModifyImageAttribute" in body]
+    assert "ProductCode.1=code1&ProductCode.2=code2" in asked
+    remove_images(moto, artifact)
+
+
+@pytest.mark.parametrize("spot", [True, False])
+def test_stopping(moto: Moto, tmp_path: Path, faults: Faults, spot: bool, nothing_left: None) -> None:
+    """A spot instance is never stopped, which would end it: it is imaged as it runs; any other is stopped first."""
+    run = make_run(tmp_path)
+    source = ebs(moto, spot=spot).load()
+    machine = source.boot(run)
+    faults.reset("none", -1)
+    artifact = source.capture(run, machine, RecordingChannel())
+    assert ("ec2.StopInstances" in faults.seen) is not spot
+    state = moto.client("ec2").describe_instances(InstanceIds=[machine.id])["Reservations"][0]["Instances"][0]["State"]
+    assert state["Name"] == ("running" if spot else "stopped")
+    assert run.close(failed=False) == ()
+    remove_images(moto, artifact)
 
 
 def test_what_is_asked_for(moto: Moto, tmp_path: Path, nothing_left: None, sshd: Sshd) -> None:

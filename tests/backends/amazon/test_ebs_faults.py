@@ -10,18 +10,7 @@ from packerpy.testing import RecordingChannel, TestRun
 from packerpy.values import Artifact
 from tests.backends.amazon.cloud import Moto
 from tests.backends.amazon.faults import Faults, through_all_faults
-from tests.backends.amazon.test_ebs import ebs
-
-
-def remove_images(moto: Moto, artifact: object) -> None:
-    """What the build leaves on purpose, taken away by the tests' own client."""
-    assert isinstance(artifact, Artifact)
-    for name, image in artifact.outputs.items():
-        ec2 = moto.client("ec2", name.removeprefix("ami:"))
-        (made,) = ec2.describe_images(ImageIds=[image])["Images"]
-        ec2.deregister_image(ImageId=image)
-        for mapping in made["BlockDeviceMappings"]:
-            ec2.delete_snapshot(SnapshotId=mapping["Ebs"]["SnapshotId"])
+from tests.backends.amazon.test_ebs import ebs, remove_images
 
 
 def test_every_request_of_ebs(moto: Moto, faults: Faults, tmp_path: Path) -> None:

@@ -21,8 +21,7 @@ from packerpy.execute.clean import clean
 from packerpy.testing import RecordingChannel, TestRun
 from tests.backends.amazon.cloud import Moto
 from tests.backends.amazon.faults import Faults, through_all_faults
-from tests.backends.amazon.test_ebs import ebs
-from tests.backends.amazon.test_ebs_faults import remove_images
+from tests.backends.amazon.test_ebs import ebs, remove_images
 from tests.communicators.ssh.sshd_server import Sshd
 
 _USER = pwd.getpwuid(os.getuid()).pw_name

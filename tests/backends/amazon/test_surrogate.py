@@ -16,7 +16,7 @@ from packerpy.testing import RecordingChannel, TestRun, make_run
 from packerpy.values import Artifact
 from tests.backends.amazon.cloud import Moto
 from tests.backends.amazon.faults import Faults, through_all_faults
-from tests.backends.amazon.test_ebs_faults import remove_images
+from tests.backends.amazon.test_ebs import remove_images
 from tests.communicators.ssh.sshd_server import Sshd
 
 Disk = pp.amazon.Disk

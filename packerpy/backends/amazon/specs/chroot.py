@@ -10,7 +10,13 @@ import attrs
 
 from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
-from packerpy.backends.amazon.specs.image import CopyOptions, copy_problems, image_problems, secrecy_problems
+from packerpy.backends.amazon.specs.image import (
+    CopyOptions,
+    copied_by_default_key,
+    copy_problems,
+    image_problems,
+    secrecy_problems,
+)
 from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import tag_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
@@ -91,9 +97,11 @@ class Chroot(CopyOptions, RegisterOptions, SourceSpec, DescribesTools):
         yield from copy_problems(self, None)
         yield from register_problems(self)
         root = self.root
-        own = root is not None and root.kms_key is not None
-        encrypted = bool(root is not None and root.encrypted) or self.encrypt_copies or bool(self.copy_kms_keys)
-        yield from secrecy_problems(self, encrypted=encrypted, own_key=own or bool(self.copy_kms_keys))
+        own = root is not None and bool(root.encrypted)
+        default_key = own and root is not None and root.kms_key is None
+        own_key = not default_key and not copied_by_default_key(self, encrypted=own)
+        encrypted = own or self.encrypt_copies or bool(self.copy_kms_keys)
+        yield from secrecy_problems(self, encrypted=encrypted, own_key=own_key)
         yield from problems_of("image_disks", self.image_disks)
         yield from tag_problems("volume_tags", self.volume_tags)
         yield from self._origin()

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import attrs
 
 from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
+from packerpy.backends.amazon.specs.fast_launch import FastLaunch, fast_launch
 from packerpy.backends.amazon.specs.image import keyed_at_capture
 from packerpy.backends.amazon.specs.instance_image import InstanceImage, instance_image_problems
 from packerpy.backends.amazon.specs.machine_checks import driver_problems
@@ -28,8 +29,8 @@ class EBS(InstanceImage, SourceSpec):
     :param image_disks: disks of the image, in place of those that the instance had.
     :param ena_support: mark the image as one with the driver of the elastic network adapter.
     :param sriov_support: likewise for the older adapter.
-    :param fast_launch: for Windows: launch instances from snapshots that are prepared beforehand.
-    :param fast_launch_count: how many of them.
+    :param fast_launch: for Windows: instances start from snapshots that Amazon prepares beforehand; ``True`` stands for
+        ``FastLaunch()``.
     :param layers: ``disk`` makes an image of the instance's volumes after each step, while it goes on; a later build
         launches the image of the last step that still holds. First-boot data is carried out again there. It is
         ``off`` because snapshots cost money for as long as they are there.
@@ -40,7 +41,7 @@ class EBS(InstanceImage, SourceSpec):
     makes_files: ClassVar[bool] = False
     support: ClassVar[tuple[Support, ...]] = (
         Support("`amazon.EBS`: boot, provision, capture, copy, share, tags, spot", _MOTO, "run"),
-        Support("`amazon.EBS`: deprecation, protection, fast launch", "a stand-in for three calls", "simulated"),
+        Support("`amazon.EBS`: deprecation, protection, fast launch", "a stand-in for five calls", "simulated"),
         Support(
             '`amazon.EBS(layers="disk")`',
             "moto 5.2, whose images are empty; a real sshd",
@@ -48,14 +49,14 @@ class EBS(InstanceImage, SourceSpec):
         ),
         Support("`amazon.EBS`: Session Manager", "stand-ins for three calls and the plug-in; a real sshd", "simulated"),
         Support("`amazon.EBS`: the password of Windows", "a stand-in that encrypts it", "simulated"),
+        Support("`amazon.EBS`: quotas of virtual processors", "a stand-in for Service Quotas", "simulated"),
         Support("`amazon.EBS` against Amazon itself", "nothing", "not run"),
     )
 
     image_disks: tuple[Disk, ...] = attrs.field(default=(), converter=disks, metadata=_CAPTURE)
     ena_support: bool | None = attrs.field(default=None, metadata=_CAPTURE)
     sriov_support: bool = attrs.field(default=False, metadata=_CAPTURE)
-    fast_launch: bool = attrs.field(default=False, metadata=_CAPTURE)
-    fast_launch_count: int | None = attrs.field(default=None, metadata=_CAPTURE)
+    fast_launch: FastLaunch | None = attrs.field(default=None, converter=fast_launch, metadata=_CAPTURE)
     layers: Literal["off", "disk"] = "off"
     layers_max_age: float = attrs.field(default=_WEEK, metadata={"key": False})
 
@@ -64,10 +65,9 @@ class EBS(InstanceImage, SourceSpec):
         yield from instance_image_problems(self)
         yield from driver_problems(self, "ena_support", "sriov_support")
         yield from problems_of("image_disks", self.image_disks)
-        if self.fast_launch_count is not None and not self.fast_launch:
-            yield Problem(where="fast_launch_count", what="needs fast_launch", fix="add fast_launch=True")
-        if self.fast_launch_count is not None and self.fast_launch_count < 1:
-            yield Problem(where="fast_launch_count", what="must be 1 or more", seen=str(self.fast_launch_count))
+        if self.fast_launch is not None:
+            problems = self.fast_launch.problems(self.region, self.regions)
+            yield from (problem.within("fast_launch") for problem in problems)
         yield from self._layers()
 
     def _layers(self) -> Iterable[Problem]:

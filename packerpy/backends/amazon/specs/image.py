@@ -33,6 +33,7 @@ class ImageOptions:
     :param organizational_units: likewise.
     :param snapshot_users: accounts that may use its snapshots.
     :param snapshot_groups: ``all`` makes them public.
+    :param product_codes: of the AWS Marketplace, on the image.
     :param deprecate_at: when it is hidden from searches: ``2030-01-31T00:00:00Z``.
     :param deregistration_protection: nobody can deregister it by mistake; ``cooldown`` also for a day after protection
         is taken away.
@@ -51,6 +52,7 @@ class ImageOptions:
     organizational_units: tuple[str, ...] = attrs.field(default=(), converter=texts)
     snapshot_users: tuple[str, ...] = attrs.field(default=(), converter=texts)
     snapshot_groups: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    product_codes: tuple[str, ...] = attrs.field(default=(), converter=texts)
     deprecate_at: str | None = None
     deregistration_protection: bool | Literal["cooldown"] = False
     imds_support: Literal["v2.0"] | None = None
@@ -147,17 +149,26 @@ def secrecy_problems(spec: ImageOptions, *, encrypted: bool, own_key: bool) -> I
     """What cannot be shared.
 
     :param encrypted: the image, or a copy of it, is.
-    :param own_key: by another key than the account's default one, which cannot be shared.
+    :param own_key: always by another key than the account's default one, which cannot be shared.
     """
     if encrypted and spec.groups:
         yield Problem(where="groups", what="an encrypted image cannot be public", fix="leave one of them out")
     if encrypted and spec.snapshot_groups:
         fix = "leave one of them out"
         yield Problem(where="snapshot_groups", what="an encrypted snapshot cannot be public", fix=fix)
-    if encrypted and not own_key and (spec.users or spec.snapshot_users):
-        where = "users" if spec.users else "snapshot_users"
+    if encrypted and not own_key:
         fix = "encrypt with a key of your own (kms_key, copy_kms_keys) and share that key too"
-        yield Problem(where=where, what="cannot use what the account's default key encrypted", fix=fix)
+        for where in ("users", "organizations", "organizational_units", "snapshot_users"):
+            if getattr(spec, where):
+                yield Problem(where=where, what="cannot use what the account's default key encrypted", fix=fix)
+
+
+def copied_by_default_key(spec: CopyOptions, *, encrypted: bool) -> bool:
+    """Whether a copy is encrypted by the default key of its region.
+
+    :param encrypted: the image itself is.
+    """
+    return (encrypted or spec.encrypt_copies) and any(region not in spec.copy_kms_keys for region in spec.regions)
 
 
 def _dates(spec: ImageOptions) -> Iterable[Problem]:

@@ -7,7 +7,13 @@ from typing import Self
 
 import attrs
 
-from packerpy.backends.amazon.specs.image import CopyOptions, copy_problems, image_problems, secrecy_problems
+from packerpy.backends.amazon.specs.image import (
+    CopyOptions,
+    copied_by_default_key,
+    copy_problems,
+    image_problems,
+    secrecy_problems,
+)
 from packerpy.backends.amazon.specs.machine import MachineOptions
 from packerpy.backends.amazon.specs.machine_checks import machine_problems
 from packerpy.values import Artifact, Problem
@@ -29,5 +35,6 @@ def instance_image_problems(spec: InstanceImage) -> Iterable[Problem]:
     yield from image_problems(spec)
     yield from copy_problems(spec, spec.region)
     encrypted = spec.encrypt or spec.encrypt_copies or bool(spec.copy_kms_keys)
-    own_key = spec.kms_key is not None or bool(spec.copy_kms_keys)
+    default_key = spec.encrypt and spec.kms_key is None
+    own_key = not default_key and not copied_by_default_key(spec, encrypted=spec.encrypt)
     yield from secrecy_problems(spec, encrypted=encrypted, own_key=own_key)

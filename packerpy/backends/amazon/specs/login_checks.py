@@ -42,6 +42,10 @@ def _communicator(spec: MachineOptions) -> Iterable[Problem]:
 
 def _key_pair(spec: MachineOptions) -> Iterable[Problem]:
     if spec.key_pair is None:
+        made = getattr(spec.communicator, "made_key", "ed25519")
+        if made == "ecdsa":
+            fix = 'use made_key="ed25519" or "rsa"'
+            yield Problem(where="communicator.made_key", what="is a kind that EC2 does not take", seen=made, fix=fix)
         return
     communicator = spec.communicator
     kind = "ssh" if communicator is None else communicator.kind

@@ -60,6 +60,7 @@ class MachineOptions:
     :param key_pair: name of an existing key pair, whose private half the communicator has; by default a temporary
         ed25519 pair is made.
     :param security_group_ids: existing groups; by default a temporary one is made.
+    :param security_group_filter: or all groups of the VPC that match: ``{"tag:Name": "build"}``.
     :param ingress: networks (``198.51.100.0/24``) that the temporary group lets in, to the communicator's port only; by
         default only the address that this host is seen from.
     :param caller_address_url: tells that address; Amazon's own service.
@@ -72,6 +73,7 @@ class MachineOptions:
     :param disks: volumes, in place of those that the image has.
     :param encrypt: encrypt the root volume, and so the image.
     :param kms_key: by which key of this region; the account's default key else.
+    :param metadata_service: whether the instance has its metadata service, without which cloud-init has no data.
     :param http_tokens: ``required`` allows version 2 of the instance metadata service only; Packer's default is
         ``optional``.
     :param http_put_response_hop_limit: of that service's answers; 2 for containers.
@@ -80,6 +82,7 @@ class MachineOptions:
     :param spot: run on spare capacity, which may be taken away. Such an instance cannot be stopped: Amazon restarts it
         for an image, and snapshots are made while it runs.
     :param spot_price: dollars an hour at most; by default the on-demand price.
+    :param spot_tags: on the request for it, next to our own.
     :param unlimited_credits: of a burstable type.
     :param tenancy: ``default``, ``dedicated`` or ``host``.
     :param placement_group: its name.
@@ -111,6 +114,7 @@ class MachineOptions:
     private_ip: str | None = None
     key_pair: str | None = None
     security_group_ids: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    security_group_filter: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
     ingress: tuple[str, ...] = attrs.field(default=(), converter=texts)
     caller_address_url: str = "https://checkip.amazonaws.com"
     iam_instance_profile: str | None = None
@@ -121,12 +125,14 @@ class MachineOptions:
     disks: tuple[Disk, ...] = attrs.field(default=(), converter=disks)
     encrypt: bool = False
     kms_key: str | None = None
+    metadata_service: bool = True
     http_tokens: Literal["required", "optional"] = "required"
     http_put_response_hop_limit: int = 1
     instance_metadata_tags: bool = False
     ebs_optimized: bool | None = None
     spot: bool = False
     spot_price: str | None = None
+    spot_tags: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
     unlimited_credits: bool = False
     tenancy: Literal["default", "dedicated", "host"] | None = None
     placement_group: str | None = None

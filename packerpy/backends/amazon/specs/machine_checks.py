@@ -49,6 +49,7 @@ def machine_problems(spec: MachineOptions) -> Iterable[Problem]:
         yield Problem(where="shutdown_behavior", what="is none of the two", seen=repr(spec.shutdown_behavior), fix=fix)
     yield from tag_problems("run_tags", spec.run_tags)
     yield from tag_problems("volume_tags", spec.volume_tags)
+    yield from tag_problems("spot_tags", spec.spot_tags)
 
 
 def tag_problems(where: str, tags: Mapping[str, str]) -> Iterable[Problem]:
@@ -80,9 +81,12 @@ def _network(spec: MachineOptions) -> Iterable[Problem]:
         yield Problem(where="subnet_filter", what="does not go with subnet_id", fix="give one of them")
     if spec.vpc_id is not None and spec.vpc_filter:
         yield Problem(where="vpc_filter", what="does not go with vpc_id", fix="give one of them")
-    if spec.ingress and spec.security_group_ids:
-        fix = "leave one of them out: existing groups are not changed"
-        yield Problem(where="ingress", what="does not go with security_group_ids", fix=fix)
+    if spec.security_group_ids and spec.security_group_filter:
+        yield Problem(where="security_group_filter", what="does not go with security_group_ids", fix="give one of them")
+    for where in ("security_group_ids", "security_group_filter"):
+        if spec.ingress and getattr(spec, where):
+            fix = "leave one of them out: existing groups are not changed"
+            yield Problem(where="ingress", what=f"does not go with {where}", fix=fix)
     for number, network in enumerate(spec.ingress):
         try:
             ipaddress.ip_network(network)
@@ -97,6 +101,9 @@ def _network(spec: MachineOptions) -> Iterable[Problem]:
 
 
 def _metadata(spec: MachineOptions) -> Iterable[Problem]:
+    if spec.instance_metadata_tags and not spec.metadata_service:
+        fix = "leave metadata_service=False out"
+        yield Problem(where="instance_metadata_tags", what="needs the metadata service", fix=fix)
     if spec.http_tokens not in ("required", "optional"):
         yield Problem(where="http_tokens", what="is none of the two", seen=repr(spec.http_tokens), fix='use "required"')
     if not 1 <= spec.http_put_response_hop_limit <= 64:
@@ -118,6 +125,8 @@ def _money(spec: MachineOptions) -> Iterable[Problem]:
             yield Problem(where="spot_price", what="is of no use without spot", fix="add spot=True")
         if not _PRICE.fullmatch(spec.spot_price):
             yield Problem(where="spot_price", what="is not a price", seen=repr(spec.spot_price), fix='write "0.05"')
+    if spec.spot_tags and not spec.spot:
+        yield Problem(where="spot_tags", what="are of no use without spot", fix="add spot=True")
     if len(spec.instance_type) > 1 and not spec.spot:
         yield Problem(where="instance_type", what="several are tried for spot only", fix="give one, or add spot=True")
     if spec.unlimited_credits:

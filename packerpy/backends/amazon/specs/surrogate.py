@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import attrs
 
 from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
+from packerpy.backends.amazon.specs.fast_launch import FastLaunch, fast_launch
 from packerpy.backends.amazon.specs.instance_image import InstanceImage, instance_image_problems
 from packerpy.backends.amazon.specs.machine import texts
 from packerpy.backends.amazon.specs.machine_checks import driver_problems
@@ -34,12 +35,14 @@ class EBSSurrogate(InstanceImage, RegisterOptions, SourceSpec):
     :param image_disks: further disks of the image, or one of ``disks`` otherwise than the instance had it.
     :param use_create_image: put the new root into the place of the old one and let Amazon make the image of the
         instance, as it does for images whose licences (billing codes) go with them.
+    :param fast_launch: for Windows, see :class:`EBS`.
     """
 
     kind: ClassVar[str] = "amazon.ebs_surrogate"
     makes_files: ClassVar[bool] = False
     support: ClassVar[tuple[Support, ...]] = (
         Support("`amazon.EBSSurrogate`", "moto 5.2 behind HTTP, with a real sshd in the machine's place", "run"),
+        Support("`amazon.EBSSurrogate`: fast launch", "a stand-in for three calls", "simulated"),
         Support("`amazon.EBSSurrogate` against Amazon itself", "nothing", "not run"),
     )
 
@@ -48,6 +51,7 @@ class EBSSurrogate(InstanceImage, RegisterOptions, SourceSpec):
     leave_out: tuple[str, ...] = attrs.field(default=(), converter=texts)
     image_disks: tuple[Disk, ...] = attrs.field(default=(), converter=disks)
     use_create_image: bool = False
+    fast_launch: FastLaunch | None = attrs.field(default=None, converter=fast_launch)
 
     def check(self) -> Iterable[Problem]:
         """Every rule that needs no look at Amazon."""
@@ -65,6 +69,9 @@ class EBSSurrogate(InstanceImage, RegisterOptions, SourceSpec):
             yield Problem(where="encrypt", what="is about a root volume that the image does not have", fix=fix)
         if self.use_create_image:
             yield from self._create_image()
+        if self.fast_launch is not None:
+            problems = self.fast_launch.problems(self.region, self.regions)
+            yield from (problem.within("fast_launch") for problem in problems)
 
     def _root(self) -> Iterable[Problem]:
         source = next((disk for disk in self.disks if disk.device == self.root_source), None)

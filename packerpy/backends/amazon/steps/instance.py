@@ -25,11 +25,13 @@ class LaunchInstance(Thing, Step[str]):
     :ivar request: of EC2's RunInstances.
     :ivar user_data: a file of ours with first-boot data; apart from the request, for the journal must not have it.
     :ivar volume_tags: of its volumes, next to ours.
+    :ivar spot_tags: of the request for spare capacity, likewise.
     """
 
     request: dict[str, Any]
     user_data: Path | None = None
     volume_tags: dict[str, str] = attrs.field(factory=dict)
+    spot_tags: dict[str, str] = attrs.field(factory=dict)
 
     @property
     def title(self) -> str:
@@ -40,6 +42,8 @@ class LaunchInstance(Thing, Step[str]):
         """Start it; repeated by the library, the token makes it the same one."""
         tags = specifications(["instance"], {"Name": run.name, **marks(run, self.token, self.tags)})
         tags += specifications(["volume"], marks(run, self.token, self.volume_tags))
+        if "InstanceMarketOptions" in self.request:
+            tags += specifications(["spot-instances-request"], marks(run, self.token, self.spot_tags))
         request = dict(self.request)
         if self.user_data is not None:
             request["UserData"] = self.user_data.read_bytes()
