@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from packerpy.communicators.local.channel import LocalChannel
-from packerpy.communicators.local.places import Host, Tree
+from packerpy.communicators.local.places import Host, Place, Tree, Wrapped
 from packerpy.communicators.local.specs import Local
 from packerpy.contracts import Connector, Run
 from packerpy.errors import CommunicatorError
@@ -23,8 +23,12 @@ class LocalConnector(Connector):
 
         :raises CommunicatorError: the machine is no tree.
         """
+        place = self._place(machine)
+        return LocalChannel(run, Wrapped(place, self._spec.wrapper) if self._spec.wrapper else place)
+
+    def _place(self, machine: Machine) -> Place:
         if self._spec.host:
-            return LocalChannel(run, Host())
+            return Host()
         root = machine.endpoint.path
         if root is None or not root.is_dir():
             raise CommunicatorError(
@@ -34,4 +38,4 @@ class LocalConnector(Connector):
                 "Local(host=True) runs commands on this host itself",
             )
         dated = {"SOURCE_DATE_EPOCH": machine.facts["epoch"]} if "epoch" in machine.facts else {}
-        return LocalChannel(run, Tree(root, env=dated, devices=self._spec.devices))
+        return Tree(root, env=dated, devices=self._spec.devices)

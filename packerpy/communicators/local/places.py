@@ -46,6 +46,25 @@ class Tree(Place):
         return entering.environment({**self._env, **extra}, pty=pty) | self._devices
 
 
+class Wrapped(Place):
+    """Another place, whose commands are given to a program.
+
+    :param place: the other one.
+    :param wrapper: the program and its arguments.
+    """
+
+    def __init__(self, place: Place, wrapper: Sequence[str]) -> None:
+        self._place, self._wrapper = place, list(wrapper)
+
+    def argv(self, command: Sequence[str], *, pty: bool = False, sudo: bool = False) -> list[str]:
+        """The program is started on the host."""
+        return [*self._wrapper, *self._place.argv(command, pty=pty, sudo=sudo)]
+
+    def environment(self, extra: Mapping[str, str], *, pty: bool) -> dict[str, str]:
+        """As it is there."""
+        return self._place.environment(extra, pty=pty)
+
+
 class Host(Place):
     """This host, as this user, in the current folder."""
 

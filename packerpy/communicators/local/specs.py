@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import CommunicatorSpec
+from packerpy.declare.fields import word_list
 from packerpy.kit import namespaces
 from packerpy.values import HostTool, Problem, Support
 
 if TYPE_CHECKING:
     from packerpy.contracts import Connector
+
+
+def wrapper_problems(where: str, wrapper: tuple[str, ...]) -> Iterable[Problem]:
+    """Words that are no program with arguments."""
+    if wrapper and (not wrapper[0] or " " in wrapper[0]):
+        fix = 'write each word by itself: ("nice", "-n", "10")'
+        yield Problem(where=where, what="does not begin with a program", seen=repr(wrapper), fix=fix)
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +35,7 @@ class Local(CommunicatorSpec):
         ended with it.
     :param devices: commands in a tree see all devices of the host in its ``/dev``, as the installation of a boot loader
         needs; by default only harmless ones, such as ``/dev/null``.
+    :param wrapper: a program and its arguments that each command is given to, on the host: ``("nice",)``.
     """
 
     kind: ClassVar[str] = "local"
@@ -36,12 +45,14 @@ class Local(CommunicatorSpec):
 
     host: bool = False
     devices: bool = False
+    wrapper: tuple[str, ...] = attrs.field(default=(), converter=word_list)
 
     def check(self) -> Iterable[Problem]:
         """The host has its devices anyway."""
         if self.host and self.devices:
             fix = "leave one of them out"
             yield Problem(where="devices", what="is about a tree, not about the host", fix=fix)
+        yield from wrapper_problems("wrapper", self.wrapper)
 
     def tools(self) -> Iterable[HostTool]:
         """What makes namespaces."""

@@ -150,7 +150,7 @@ def through_all_faults(
             faults.reset(fault, number)  # type: ignore[arg-type]
             _with_fault(fault, work, place, remove, operation)
             faults.reset("none", -1)
-            _cleaned(place)
+            cleaned(place)
             assert moto.inventory() == before, f"{fault} at request {number}, {operation}"
             hit[fault].append(operation)
     return hit
@@ -158,7 +158,7 @@ def through_all_faults(
 
 def _with_fault(fault: str, work: Work, place: Path, remove: Callable[[object], None], operation: str) -> None:
     if fault == "kill":
-        _in_child(work, place)
+        in_child(work, place)
         return
     try:
         made = _attempt(work, place)
@@ -182,7 +182,7 @@ def _attempt(work: Work, folder: Path) -> object:
     return made
 
 
-def _in_child(work: Work, place: Path) -> None:
+def in_child(work: Work, place: Path) -> None:
     """In a process of its own, which is killed by the fault."""
     pid = os.fork()
     if pid == 0:
@@ -199,7 +199,7 @@ def _in_child(work: Work, place: Path) -> None:
     assert os.WIFSIGNALED(status), f"the child ended by itself: {status}"
 
 
-def _cleaned(place: Path) -> None:
+def cleaned(place: Path) -> None:
     """As `packerpy clean` does.
 
     What a run kept before it died was handed over: it is the work's result, and taken away by its own step.

@@ -81,6 +81,7 @@ def _inventory() -> dict[str, list[str]]:
 def _images() -> None:  # noqa: C901  a list of small things
     from moto.core.responses import ActionResult
     from moto.ec2.exceptions import EC2ClientError
+    from moto.ec2.models import ec2_backends
     from moto.ec2.models.amis import Ami
     from moto.ec2.responses.amis import AmisResponse as Response
     from moto.s3.models import s3_backends
@@ -108,10 +109,18 @@ def _images() -> None:  # noqa: C901  a list of small things
 
     def copy(self: Any) -> Any:
         refuse_duplicate(self)
+        source = ec2_backends[ACCOUNT][self._get_param("SourceRegion")].amis.get(self._get_param("SourceImageId"))
         answer = copy_image(self)
         image = self.ec2_backend.amis[list(self.ec2_backend.amis)[-1]]
+        if source is not None and source.ebs_snapshot.id is None:
+            copy_bundle(self.ec2_backend, source, image)
         tag(self, image, image.ebs_snapshot)
         return answer
+
+    def copy_bundle(backend: Any, source: Any, image: Any) -> None:
+        backend.snapshots.pop(image.ebs_snapshot.id)
+        image.ebs_snapshot, image.root_device_type = no_snapshot(), source.root_device_type
+        image.image_location, image.given = f"copied to {backend.region_name}: {source.image_location}", []
 
     def register(self: Any) -> Any:
         refuse_duplicate(self)
@@ -143,7 +152,10 @@ def _images() -> None:  # noqa: C901  a list of small things
             or key not in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys
         ):
             raise EC2ClientError("InvalidManifest", f"HTTP 404 (Not Found) for URL {location}")
-        return SimpleNamespace(id=None, add_tags=lambda tags: None, from_ami=None)
+        return no_snapshot()
+
+    def no_snapshot() -> Any:
+        return SimpleNamespace(id=None, add_tags=lambda tags: None, from_ami=None, volume=None)
 
     def take_snapshots(backend: Any, image: Any) -> Any:
         volumes = {one["DeviceName"]: one["Ebs"] for one in image.given if "SnapshotId" in one.get("Ebs", {})}

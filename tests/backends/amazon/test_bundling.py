@@ -107,7 +107,8 @@ def declared(moto: Moto, pem: dict[str, Path], tmp_path: Path, **more: Any) -> p
 def remove(moto: Moto, artifact: object) -> None:
     """What the build leaves on purpose."""
     assert isinstance(artifact, Artifact)
-    moto.client("ec2").deregister_image(ImageId=artifact.outputs["ami:us-east-1"])
+    for name, image in artifact.outputs.items():
+        moto.client("ec2", name.removeprefix("ami:")).deregister_image(ImageId=image)
     s3 = moto.client("s3")
     for one in s3.list_objects_v2(Bucket="bundles").get("Contents", ()):
         s3.delete_object(Bucket="bundles", Key=one["Key"])
@@ -160,6 +161,35 @@ def test_whole_build(
 def local(run: TestRun, machine: Machine) -> Any:
     """A channel to this host in the machine's place."""
     return Local(host=True).load().connect(run, Machine(id="x", endpoint=Endpoint(), communicator=Local(host=True)))
+
+
+def test_a_copy_in_another_region(
+    moto: Moto,
+    bucket: str,
+    nothing_left: None,
+    tools: Path,
+    pem: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The copy has its own name, tags and permissions there, and its root is a bundle as well: nothing is encrypted."""
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    more = {"regions": ["eu-west-1"], "tags": {"role": "web"}, "users": ["111111111111"]}
+    source = declared(moto, pem, tmp_path, ami_name="bundle to copy", **more).load()
+    run = make_run(tmp_path / "run")
+    machine = source.boot(run)
+    artifact = source.capture(run, machine, local(run, machine))
+    assert run.close(failed=False) == ()
+    assert set(artifact.outputs) == {"ami:us-east-1", "ami:eu-west-1"}
+    ec2 = moto.client("ec2", "eu-west-1")
+    image = artifact.outputs["ami:eu-west-1"]
+    (made,) = ec2.describe_images(ImageIds=[image])["Images"]
+    assert (made["Name"], made["RootDeviceType"]) == ("bundle to copy", "instance-store")
+    assert made["BlockDeviceMappings"] == []
+    assert {"Key": "role", "Value": "web"} in made["Tags"]
+    permissions = ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")["LaunchPermissions"]
+    assert permissions == [{"UserId": "111111111111"}]
+    remove(moto, artifact)
 
 
 def test_what_fails_in_the_machine(

@@ -5,9 +5,15 @@ from __future__ import annotations
 import http.server
 import itertools
 import json
+import os
+import signal
+import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +21,21 @@ import attrs
 import pytest
 
 import packerpy as pp
+from packerpy.backends.amazon import snapshots
+from packerpy.backends.amazon.api import cloud
 from packerpy.backends.amazon.chroot import devices, metadata
 from packerpy.backends.amazon.errors import NoDevice, NoFreeDevice, NoPartition, NotAnInstance
+from packerpy.backends.amazon.steps import mount
 from packerpy.testing import RecordingChannel, TestRun, make_run
-from packerpy.values import Artifact
+from packerpy.values import Artifact, Command
 from tests.backends.amazon.cloud import Moto
-from tests.backends.amazon.faults import Faults, through_all_faults
+from tests.backends.amazon.faults import Faults, cleaned, in_child, through_all_faults
 from tests.backends.amazon.test_ebs import remove_images
 
 _NUMBERS = itertools.count()
 _MIB = 1 << 20
+_node_of = devices.node_of
+"""As it is, when a fixture has put something else in its place."""
 
 
 def shell(line: str) -> str:
@@ -255,6 +266,204 @@ def test_names_of_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(NoPartition, match="it has: none"):
         devices.place_of(run, tmp_path / "empty", 1)
     run.close(failed=False)
+
+
+@attrs.frozen
+class Kernel:
+    """A stand-in for what the kernel tells of NVMe disks: a tree like /sys/block, and nodes in a folder of the test's.
+
+    The nodes are real block devices, which lead to the loop device.
+    """
+
+    disks: Path
+    nodes: Path
+    real: Path
+
+    def show(self, disk: str, serial: str) -> None:
+        """Let a disk appear."""
+        os.mknod(self.nodes / disk, stat.S_IFBLK | 0o600, self.real.stat().st_rdev)
+        (self.disks / disk / "device").mkdir(parents=True)
+        (self.disks / disk / "device" / "serial").write_text(f"{serial:<20}\n")
+
+
+@pytest.fixture
+def kernel(attached: Volume, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    """The device is found as on an instance, and not at once."""
+    made = Kernel(tmp_path / "disks", tmp_path / "nodes", attached.node)
+    made.disks.mkdir()
+    made.nodes.mkdir()
+    monkeypatch.setattr(devices, "node_of", partial(_node_of, disks=made.disks, nodes=made.nodes))
+    return made
+
+
+def test_which_node_a_volume_came_as(kernel: Kernel, attached: Volume) -> None:
+    """By the serial number, whatever the name; by either spelling of the name where the disks are no NVMe ones."""
+    look = devices.node_of
+    (kernel.disks / "nvme0n1").mkdir()
+    kernel.show("nvme1n1", "vol0aaaaaaaaaaaaaaaa")
+    assert look("vol-0bbbbbbbbbbbbbbbb", "/dev/sdf") is None
+    kernel.show("nvme2n1", "vol0bbbbbbbbbbbbbbbb")
+    assert look("vol-0bbbbbbbbbbbbbbbb", "/dev/sdf") == kernel.nodes / "nvme2n1"
+    (kernel.nodes / "sdg").write_text("no device")
+    assert look("vol-0cccccccccccccccc", "/dev/sdg") is None
+    kernel.show("xvdg", "")
+    assert look("vol-0cccccccccccccccc", "/dev/sdg") == kernel.nodes / "xvdg"
+
+
+def test_a_volume_that_comes_late_as_an_nvme_disk(
+    moto: Moto,
+    here: str,
+    as_it_was: None,
+    nothing_left: None,
+    kernel: Kernel,
+    attached: Volume,
+    faults: Faults,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attached as /dev/sdf, it is there a moment later as nvme1n1; that is mounted, steps write to it, it is imaged."""
+    kernel.show("nvme0n1", "vol0aaaaaaaaaaaaaaaa")
+    run = make_run(tmp_path / "run")
+    wait = run.wait
+
+    def appear(seconds: float) -> None:
+        wait(0)
+        volume = snapshots.volumes_of(at, here).get("/dev/sdf", "")
+        if volume and not (kernel.nodes / "nvme1n1").exists():
+            kernel.show("nvme1n1", volume.replace("-", ""))
+
+    monkeypatch.setattr(run, "wait", appear)
+    source = declared(moto).load()
+    at = cloud(run, moto.access(), "us-east-1")
+    machine = source.boot(run)
+    assert machine.facts["device"] == str(kernel.nodes / "nvme1n1")
+    assert machine.facts["attached_as"] == "/dev/sdf"
+    assert machine.communicator is not None
+    channel = machine.communicator.load().connect(run, machine)
+    assert channel.run(Command(line="echo here > /etc/here")).ok
+    artifact = source.capture(run, machine, channel)
+    assert attached.read("/etc/here") == "here"
+    assert run.close(failed=False) == ()
+    remove_images(moto, artifact)
+
+
+_OTHER = """
+import sys, time
+from pathlib import Path
+from packerpy.kit.publish import locked
+with locked(Path(sys.argv[1]), time.sleep):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_two_builds_attach_one_after_the_other(
+    moto: Moto,
+    here: str,
+    as_it_was: None,
+    nothing_left: None,
+    attached: Volume,
+    faults: Faults,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While another process of this host is between looking for a free name and taking it, this one waits, and takes the next."""
+    faults.reset("none", -1)
+    ec2 = moto.client("ec2")
+    zone = ec2.describe_instances(InstanceIds=[here])["Reservations"][0]["Instances"][0]["Placement"]
+    theirs = ec2.create_volume(AvailabilityZone=zone["AvailabilityZone"], Size=1)["VolumeId"]
+    run = make_run(tmp_path / "run")
+    lock = run.cache / "amazon" / "attach.lock"
+    lock.parent.mkdir(parents=True)
+    command = [sys.executable, "-c", _OTHER, str(lock)]
+    waiting = threading.Event()
+    monkeypatch.setattr(run, "say", lambda text: waiting.set() if "waiting for another build" in text else None)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with ThreadPoolExecutor(1) as threads:
+            booting = threads.submit(declared(moto).load().boot, run)
+            assert waiting.wait(60)
+            assert "ec2.AttachVolume" not in faults.seen
+            ec2.attach_volume(VolumeId=theirs, InstanceId=here, Device="/dev/sdf")
+            other.stdin.close()
+            machine = booting.result(60)
+    assert machine.facts["attached_as"] == "/dev/sdg"
+    assert run.close(failed=True) == ()
+    ec2.detach_volume(VolumeId=theirs, InstanceId=here)
+    ec2.delete_volume(VolumeId=theirs)
+
+
+def by_command(tmp_path: Path) -> dict[str, Any]:
+    """Options that mount the root by a line of the user's, with something else in it."""
+    line = (
+        f'mount -o loop,offset={_MIB} "$PACKERPY_DEVICE" "$PACKERPY_MOUNT"; '
+        'mkdir -p "$PACKERPY_MOUNT/srv"; mount -t tmpfs none "$PACKERPY_MOUNT/srv"'
+    )
+    return {"mount_command": line, "unmount_command": f'echo "$PACKERPY_DEVICE" > {tmp_path}/undone'}
+
+
+def test_mounted_by_a_command(
+    moto: Moto, as_it_was: None, nothing_left: None, here: str, attached: Volume, tmp_path: Path
+) -> None:
+    """A line mounts the root and more in it; all is unmounted; commands here and in the tree go through the wrapper."""
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >> {tmp_path}/log\nexec "$@"\n')
+    wrapper.chmod(0o755)
+    source = declared(
+        moto,
+        **by_command(tmp_path),
+        command_wrapper=[str(wrapper)],
+        mounts=[("tmpfs", "tmpfs", "/mnt")],
+        post_mount_commands=["echo on the host > $PACKERPY_MOUNT/etc/host"],
+    )
+    steps = [pp.Shell("cat /proc/mounts /etc/host > /etc/what")]
+    result = pp.build(pp.Image("web", source=source, provision=steps), output=tmp_path / "output")
+    seen = attached.read("/etc/what")
+    assert "none /srv tmpfs" in seen
+    assert seen.endswith("on the host")
+    assert (tmp_path / "undone").read_text() == f"{attached.node}\n"
+    log = (tmp_path / "log").read_text()
+    for part in ("mount -o loop", "mount -t tmpfs tmpfs", "umount", "echo on the host", "unshare", "undone"):
+        assert part in log
+    remove_images(moto, result.artifacts["web"][0])
+
+
+@pytest.mark.parametrize(
+    ("more", "what"), [("; false", "false"), ("; umount -R $PACKERPY_MOUNT", "nothing is mounted")]
+)
+def test_a_command_that_mounts_nothing(
+    moto: Moto, as_it_was: None, nothing_left: None, here: str, attached: Volume, tmp_path: Path, more: str, what: str
+) -> None:
+    """It fails, or ends well without a root: said, and what it had set up until then is taken down."""
+    options = by_command(tmp_path)
+    options["mount_command"] += more
+    with pytest.raises(pp.BuildError, match=what):
+        pp.build(pp.Image("web", source=declared(moto, **options)), output=tmp_path / "output")
+    assert (tmp_path / "undone").exists()
+
+
+def test_killed_after_a_command_has_mounted(
+    moto: Moto,
+    as_it_was: None,
+    nothing_left: None,
+    here: str,
+    attached: Volume,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process dies before it knows what the line has mounted: cleaning unmounts it and runs the other line."""
+    spec = declared(moto, **by_command(tmp_path))
+
+    def work(run: TestRun) -> object:
+        monkeypatch.setattr(mount, "_mounted", lambda: os.kill(os.getpid(), signal.SIGKILL))
+        return spec.load().boot(run)
+
+    in_child(work, tmp_path / "run")
+    assert not (tmp_path / "undone").exists()
+    cleaned(tmp_path / "run")
+    assert (tmp_path / "undone").exists()
 
 
 def test_every_request(

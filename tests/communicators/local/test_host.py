@@ -34,6 +34,19 @@ def test_it_is_this_host(host: LocalChannel, monkeypatch: pytest.MonkeyPatch, tm
     assert done.stdout.split() == [str(os.getuid()), str(tmp_path), "inherited", "too"]
 
 
+def test_wrapper(run: TestRun, tmp_path: Path) -> None:
+    """Commands and uploads are given to a program with its arguments."""
+    machine = Machine(id="host", endpoint=Endpoint(), communicator=None)
+    spec = Local(host=True, wrapper=("env", "WRAPPED=a b"))
+    assert tuple(spec.check()) == ()
+    channel = spec.load().connect(run, machine)
+    assert channel.run(Command(line="echo $WRAPPED")).stdout == "a b\n"
+    (tmp_path / "source").write_text("text")
+    channel.put(tmp_path / "source", tmp_path / "target")
+    assert (tmp_path / "target").read_text() == "text"
+    assert [problem.where for problem in Local(wrapper=("nice -n 10",)).check()] == ["wrapper"]
+
+
 def test_terminal(host: LocalChannel) -> None:
     """With pty a command has a terminal that it controls."""
     done = host.run(Command(line="[ -t 0 ] && [ -t 2 ] && echo yes >/dev/tty", pty=True, timeout=20))

@@ -61,17 +61,22 @@ def appeared(run: Run, volume: str, name: str) -> Path:
     return found
 
 
-def node_of(volume: str, name: str) -> Path | None:
-    """The node that a volume came as: NVMe disks tell the volume's id as their serial number, others have its name."""
+def node_of(volume: str, name: str, *, disks: Path = Path("/sys/block"), nodes: Path = Path("/dev")) -> Path | None:
+    """The node that a volume came as: NVMe disks tell the volume's id as their serial number, others have its name.
+
+    :param disks: where the kernel tells of its disks.
+    :param nodes: where their nodes are.
+    """
     wanted = volume.replace("-", "")
-    for disk in Path("/sys/block").glob("nvme*"):
+    for disk in disks.glob("nvme*"):
         try:
             serial = (disk / "device" / "serial").read_text().strip()
         except OSError:
             continue
         if serial.replace("-", "") == wanted:
-            return Path("/dev") / disk.name
-    return next((path for path in map(Path, _spellings(name)) if path.is_block_device()), None)
+            return nodes / disk.name
+    named = (nodes / Path(one).name for one in _spellings(name))
+    return next((path for path in named if path.is_block_device()), None)
 
 
 def _spellings(name: str) -> tuple[str, str]:

@@ -19,14 +19,14 @@ from packerpy.backends.amazon.gone import LooksAtAmazon
 from packerpy.backends.amazon.specs.chroot import Chroot
 from packerpy.backends.amazon.specs.devices import Disk
 from packerpy.backends.amazon.steps.attachment import AttachVolume
-from packerpy.backends.amazon.steps.mount import LendFile, Mount, MountPoint
+from packerpy.backends.amazon.steps.mount import LendFile, Mount, MountByCommand, MountPoint, run_line
 from packerpy.backends.amazon.steps.snapshot import CreateSnapshot
 from packerpy.backends.amazon.steps.volume import CreateVolume
 from packerpy.backends.amazon.tags import new_token
 from packerpy.communicators.local import Local
 from packerpy.contracts import Communicator, Run, Source, Step
 from packerpy.errors import SourceError
-from packerpy.kit import namespaces, process
+from packerpy.kit import namespaces
 from packerpy.kit.publish import locked
 from packerpy.values import Artifact, Endpoint, Machine, Problem
 
@@ -96,13 +96,15 @@ class ChrootSource(LooksAtAmazon, Source):
         }
         self._commands(run, self.spec.pre_mount_commands, device, tree)
         run.do(MountPoint(path=tree))
-        place = devices.place_of(run, device, self.spec.mount_partition)
-        facts |= {"mounted": str(place.device), "mount_options": ",".join(place.options)}
+        if not self.spec.mount_command:
+            place = devices.place_of(run, device, self.spec.mount_partition)
+            facts |= {"mounted": str(place.device), "mount_options": ",".join(place.options)}
         run.do(self._mount(facts, tree))
         self._commands(run, self.spec.post_mount_commands, device, tree)
         for step in self._in_tree(tree):
             run.do(step)
-        return Machine(id=volume, endpoint=Endpoint(path=tree), communicator=Local(devices=True), facts=facts)
+        local = Local(devices=True, wrapper=self.spec.command_wrapper)
+        return Machine(id=volume, endpoint=Endpoint(path=tree), communicator=local, facts=facts)
 
     def capture(self, run: Run, machine: Machine, channel: Communicator) -> Artifact:
         """Unmount, detach, snapshot, register, copy, share."""
@@ -156,31 +158,46 @@ class ChrootSource(LooksAtAmazon, Source):
         """Attach it by a name that no other build on this instance takes meanwhile."""
         folder = at.run.cache / "amazon"
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / "attach.lock", at.run.wait):
+        waiting = lambda: at.run.say("waiting for another build on this instance, which attaches a volume")  # noqa: E731
+        with locked(folder / "attach.lock", at.run.wait, waiting=waiting):
             name = self.spec.attach_as or devices.free_name(snapshots.volumes_of(at, here.instance))
             return at.run.do(self._attachment(at, here.instance, volume, name))
 
     def _attachment(self, at: Cloud, instance: str, volume: str, name: str) -> AttachVolume:
         return AttachVolume(access=at.access, region=at.region, token="", volume=volume, instance=instance, device=name)
 
-    def _mount(self, facts: Mapping[str, str], tree: Path) -> Mount:
+    def _mount(self, facts: Mapping[str, str], tree: Path) -> Mount | MountByCommand:
+        wrapper = self.spec.command_wrapper
+        if self.spec.mount_command:
+            return MountByCommand(
+                command=self.spec.mount_command,
+                undoing=self.spec.unmount_command,
+                env=_environment(facts["device"], tree),
+                target=tree,
+                wrapper=wrapper,
+            )
         given = tuple(option for option in facts["mount_options"].split(",") if option)
-        return Mount(source=facts["mounted"], target=tree, options=(*given, *self.spec.mount_options))
+        options = (*given, *self.spec.mount_options)
+        return Mount(source=facts["mounted"], target=tree, options=options, wrapper=wrapper)
 
     def _in_tree(self, tree: Path) -> tuple[Step[Any], ...]:
         """What is in the tree while steps run, in the order in which it is made."""
         mounts = (
-            Mount(source=source, target=tree / place.lstrip("/"), type=kind, tree=tree)
+            Mount(
+                source=source,
+                target=tree / place.lstrip("/"),
+                type=kind,
+                tree=tree,
+                wrapper=self.spec.command_wrapper,
+            )
             for kind, source, place in self.spec.mounts
         )
         copies = (LendFile(source=path, tree=tree) for path in self.spec.copy_files)
         return (*mounts, *copies)
 
     def _commands(self, run: Run, lines: Iterable[str], device: Path, tree: Path) -> None:
-        env = {**os.environ, "PACKERPY_DEVICE": str(device), "PACKERPY_MOUNT": str(tree)}
         for line in lines:
-            argv = ["/bin/sh", "-e", "-c", line]
-            process.call(argv, cancellation=run.cancellation, sink=run.output, env=env, error=SourceError, label=line)
+            run_line(line, _environment(str(device), tree), self.spec.command_wrapper, run=run)
 
     def _snapshot(self, at: Cloud, volume: str) -> CreateSnapshot:
         return CreateSnapshot(
@@ -209,6 +226,11 @@ class ChrootSource(LooksAtAmazon, Source):
             architecture=facts["architecture"],
             boot_mode=source.get("BootMode"),
         )
+
+
+def _environment(device: str, tree: Path) -> dict[str, str]:
+    """What shell lines are told."""
+    return {"PACKERPY_DEVICE": device, "PACKERPY_MOUNT": str(tree)}
 
 
 def _missing(files: Iterable[Path]) -> Iterable[Problem]:

@@ -20,6 +20,7 @@ from packerpy.backends.amazon.specs.image import (
 from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import tag_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
+from packerpy.communicators.local.specs import wrapper_problems
 from packerpy.contracts import DescribesTools, Source, SourceSpec
 from packerpy.declare import Later
 from packerpy.kit import namespaces
@@ -58,19 +59,29 @@ class Chroot(CopyOptions, RegisterOptions, SourceSpec, DescribesTools):
     :param node: the device that it comes as, where it cannot be told by its name or its NVMe serial number.
     :param mount_partition: number of the partition that is mounted; 0 for a volume without partitions.
     :param mount_options: such as ``nouuid`` for a second XFS of the same image.
+    :param mount_command: a shell line in place of that: it mounts the root, and what belongs to it, on
+        ``$PACKERPY_MOUNT``. All that is mounted there is unmounted again.
+    :param unmount_command: a shell line for what else the first has set up (``vgchange -an …``); it is run after all
+        is unmounted, also when the first failed.
     :param mount_path: where; a folder of our own by default.
     :param mounts: further file systems in the tree: ``("bind", "/srv/packages", "/srv/packages")`` is type, source on
         this instance, place in the tree.
     :param copy_files: files of this instance that are in the tree while steps run, at the same place.
     :param pre_mount_commands: shell lines before the volume is mounted.
     :param post_mount_commands: shell lines after it was.
+    :param command_wrapper: put before each command that is run here or in the tree, and before ``mount``:
+        ``("systemd-run", "--scope", "--quiet", "--property=MemoryMax=2G")``.
     """
 
     kind: ClassVar[str] = "amazon.chroot"
     support: ClassVar[tuple[Support, ...]] = (
         Support("`amazon.Chroot`: requests", "moto 5.2 behind HTTP, and a metadata service of the test's own", "run"),
         Support("`amazon.Chroot`: mounting, steps in the tree, unmounting", "ext4 on a loop device, as root", "run"),
-        Support("`amazon.Chroot`: a volume that comes as a device", "a loop device in its place", "simulated"),
+        Support(
+            "`amazon.Chroot`: a volume that comes as a device",
+            "a loop device in its place, also as an NVMe disk of a tree like `/sys`",
+            "simulated",
+        ),
         Support("`amazon.Chroot` on an instance of Amazon's", "nothing", "not run"),
     )
 
@@ -84,11 +95,14 @@ class Chroot(CopyOptions, RegisterOptions, SourceSpec, DescribesTools):
     node: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     mount_partition: int = 1
     mount_options: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    mount_command: str = ""
+    unmount_command: str = ""
     mount_path: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
     mounts: tuple[tuple[str, ...], ...] = attrs.field(default=(), converter=_mounts)
     copy_files: tuple[Path, ...] = attrs.field(default=("/etc/resolv.conf",), converter=_paths)
     pre_mount_commands: tuple[str, ...] = attrs.field(default=(), converter=texts)
     post_mount_commands: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    command_wrapper: tuple[str, ...] = attrs.field(default=(), converter=texts)
 
     def check(self) -> Iterable[Problem]:
         """Every rule that needs no look at Amazon or at this host."""
@@ -153,6 +167,14 @@ class Chroot(CopyOptions, RegisterOptions, SourceSpec, DescribesTools):
                 yield Problem(where=where, what="is not absolute", seen=str(path), fix="write its whole path")
         if self.attach_as is not None and not self.attach_as.startswith("/dev/"):
             yield Problem(where="attach_as", what="is no device", seen=self.attach_as, fix="write /dev/sdf")
+        yield from self._mounting()
+
+    def _mounting(self) -> Iterable[Problem]:
+        if self.mount_command and self.mount_options:
+            yield Problem(where="mount_options", what="do not go with mount_command", fix="write them into the line")
+        if self.unmount_command and not self.mount_command:
+            yield Problem(where="unmount_command", what="belongs to a mount_command", fix="give both, or neither")
+        yield from wrapper_problems("command_wrapper", self.command_wrapper)
         if self.mount_partition < 0:
             fix = "use 1 or more, or 0 for the whole volume"
             yield Problem(where="mount_partition", what="is no number", seen=str(self.mount_partition), fix=fix)

@@ -92,9 +92,10 @@ class Instance(InstanceImage, RegisterOptions, SourceSpec):
                 fix = "give the file in PEM format"
                 yield Problem(where=where, what="there is no such file", seen=str(path), fix=fix)
         yield from self._bundle()
-        if self.encrypt:
-            fix = "leave it out: its root is no volume"
-            yield Problem(where="encrypt", what="does not go with an image in S3", fix=fix)
+        for where in ("encrypt", "encrypt_copies", "copy_kms_keys"):
+            if getattr(self, where):
+                fix = "leave it out: its root is no volume"
+                yield Problem(where=where, what="does not go with an image in S3", fix=fix)
         if self.communicator is not None and self.communicator.kind == "none":
             fix = "leave it out to use SSH"
             yield Problem(where="communicator", what="is needed: the machine bundles itself", fix=fix)

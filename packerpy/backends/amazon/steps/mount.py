@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,6 +57,7 @@ class Mount(Step[Path]):
     :ivar type: of file system; ``bind`` for a folder of the host's; by default the kernel finds out.
     :ivar options: of mount.
     :ivar tree: what the target must be in, wherever links lead.
+    :ivar wrapper: put before the programs that mount and unmount it.
     """
 
     source: str
@@ -63,6 +65,7 @@ class Mount(Step[Path]):
     type: str = ""
     options: tuple[str, ...] = ()
     tree: Path | None = None
+    wrapper: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -71,7 +74,8 @@ class Mount(Step[Path]):
 
     def do(self, run: Run) -> Path:
         """Mount it."""
-        argv: list[str | Path] = [process.find_tool("mount", package="mount", needed_for="mounting volumes")]
+        mount = process.find_tool("mount", package="mount", needed_for="mounting volumes")
+        argv: list[str | Path] = [*self.wrapper, mount]
         if self.type == "bind":
             argv.append("--bind")
         elif self.type:
@@ -85,21 +89,91 @@ class Mount(Step[Path]):
 
     def undo(self, run: Run, made: Path) -> None:
         """Write everything out and unmount it; what still uses it must not keep it."""
-        umount = process.find_tool("umount", package="mount", needed_for="unmounting volumes")
-        while self.find(run) is not None:
-            if self.type != "bind":  # another name space may have it mounted still, so that unmounting writes nothing
-                process.call(["sync", "-f", self.target])
-            try:
-                process.call([umount, self.target])
-            except BuildError:
-                process.call([umount, "--lazy", self.target])
+        _unmount(self.target, self.wrapper, sync=self.type != "bind")
 
     def find(self, run: Run) -> Path | None:
         """By the kernel's table."""
-        wanted = str(self.target.resolve())
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-        points = (line.split()[4] for line in lines)
-        return self.target if any(_plain(point) == wanted for point in points) else None
+        return self.target if self.target.resolve() in _mounted() else None
+
+
+@attrs.frozen(kw_only=True)
+class MountByCommand(Step[Path]):
+    """Acquires what a shell line mounts, by its place.
+
+    :ivar command: the line.
+    :ivar undoing: another one, for what else the first has set up; run when everything is unmounted, also when the
+        first failed.
+    :ivar env: both lines' environment variables, next to ours.
+    :ivar target: where something is mounted then.
+    :ivar wrapper: put before them.
+    """
+
+    command: str
+    undoing: str
+    env: dict[str, str]
+    target: Path
+    wrapper: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Which."""
+        return f"what is mounted on {self.target}"
+
+    def do(self, run: Run) -> Path:
+        """Run it."""
+        run_line(self.command, self.env, self.wrapper, run=run)
+        if self.target.resolve() not in _mounted():
+            raise SourceError(
+                f"nothing is mounted on {self.target}",
+                details=f"after: {self.command}",
+                resolution="mount_command must mount the root on $PACKERPY_MOUNT",
+            )
+        return self.target
+
+    def undo(self, run: Run, made: Path) -> None:
+        """Unmount all that is mounted there, the innermost first, and run the other line."""
+        target = self.target.resolve()
+        for place in reversed([place for place in _mounted() if place.is_relative_to(target)]):
+            _unmount(place, self.wrapper, sync=True)
+        if self.undoing:
+            run_line(self.undoing, self.env, self.wrapper)
+
+    def find(self, run: Run) -> Path | None:
+        """Nobody knows what the line has done: the folder that it was to mount on stands for all of it."""
+        return self.target if self.target.exists() else None
+
+
+def run_line(line: str, env: Mapping[str, str], wrapper: Sequence[str], *, run: Run | None = None) -> None:
+    """Run a shell line on this host.
+
+    :param run: ends it when it is cancelled, and is told what it prints; a line that undoes something has none.
+    :raises SourceError: it failed.
+    """
+    argv = [*wrapper, "/bin/sh", "-e", "-c", line]
+    cancellation, sink = (None, None) if run is None else (run.cancellation, run.output)
+    whole = {**os.environ, **env}
+    process.call(argv, cancellation=cancellation, sink=sink, env=whole, error=SourceError, label=line)
+
+
+def _unmount(place: Path, wrapper: Sequence[str], *, sync: bool) -> None:
+    """As often as something is mounted there.
+
+    :param sync: write it out first: another name space may have it mounted still, so that unmounting writes nothing.
+    """
+    umount = process.find_tool("umount", package="mount", needed_for="unmounting volumes")
+    while place.resolve() in _mounted():
+        if sync:
+            process.call(["sync", "-f", place])
+        try:
+            process.call([*wrapper, umount, place])
+        except BuildError:
+            process.call([*wrapper, umount, "--lazy", place])
+
+
+def _mounted() -> list[Path]:
+    """Where file systems are mounted, by the kernel's table, in the order in which they were."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return [Path(_plain(line.split()[4])) for line in lines]
 
 
 def _plain(point: str) -> str:
