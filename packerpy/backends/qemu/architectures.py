@@ -8,8 +8,13 @@ from typing import Literal
 
 import attrs
 
+from packerpy.values import HostTool
+
 Architecture = Literal["x86_64", "aarch64"]
 Firmware = Literal["bios", "uefi"]
+TpmVersion = Literal["2.0", "1.2"]
+
+SWTPM = HostTool(name="swtpm", package="swtpm", needed_for="machines in QEMU with a TPM")
 
 
 @attrs.frozen(kw_only=True)
@@ -22,6 +27,8 @@ class Platform:
     :ivar machine: the machine type used by default.
     :ivar firmwares: kinds of firmware it has, the default first.
     :ivar uefi: pairs of code and variable files, in the order tried; distributions name them differently.
+    :ivar secure: the same with Secure Boot and the keys of Microsoft and the distribution in it.
+    :ivar tpm: the model of a TPM.
     :ivar tcg_cpu: the processor model used under emulation. For x86_64 it is everything that QEMU can emulate, so that
         systems built for newer processors run, but for five-level page tables, which make every miss of the emulated
         TLB dearer. Processor seconds of QEMU from power-on to the end of the first SSH command, Debian 12 guest with
@@ -35,6 +42,8 @@ class Platform:
     machine: str
     firmwares: tuple[Firmware, ...]
     uefi: tuple[tuple[str, str], ...]
+    secure: tuple[tuple[str, str], ...]
+    tpm: str
     tcg_cpu: str
 
 
@@ -52,6 +61,12 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
                 ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
                 ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
             ),
+            secure=(
+                ("/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"),
+                ("/usr/share/OVMF/OVMF_CODE.ms.fd", "/usr/share/OVMF/OVMF_VARS.ms.fd"),
+                ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"),
+            ),
+            tpm="tpm-tis",
             tcg_cpu="max,la57=off",
         ),
         "aarch64": Platform(
@@ -61,6 +76,8 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
             machine="virt",
             firmwares=("uefi",),
             uefi=(("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),),
+            secure=(),
+            tpm="tpm-tis-device",
             tcg_cpu="max",
         ),
     }

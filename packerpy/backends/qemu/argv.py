@@ -63,6 +63,7 @@ class Wiring:
     :ivar floppy: the image in the floppy drive.
     :ivar kernel: started in place of what the disks hold; the machine ends when it reboots.
     :ivar firmware: UEFI's code and this machine's copy of its variables.
+    :ivar tpm: the socket of its TPM.
     :ivar memory: the file that is the guest's memory; ``None`` is memory of the process.
     :ivar private: what the guest writes does not go to that file.
     :ivar incoming: the machine waits to be told where its saved state is.
@@ -79,6 +80,7 @@ class Wiring:
     floppy: Path | None = None
     kernel: Kernel | None = None
     firmware: tuple[Path, Path] | None = None
+    tpm: Path | None = None
     memory: Path | None = None
     private: bool = False
     incoming: bool = False
@@ -107,6 +109,11 @@ class Wiring:
         return self.folder / "console.log"
 
     @property
+    def vnc(self) -> Path:
+        """The socket on which QEMU shows the screen, where it has no port."""
+        return self.folder / "vnc"
+
+    @property
     def agent(self) -> Path:
         """The socket on which QEMU offers the guest agent."""
         return self.folder / "qga"
@@ -122,6 +129,7 @@ def arguments(spec: Qemu, wiring: Wiring) -> tuple[str, ...]:
         *_disks(spec, wiring),
         *_removable(spec, wiring),
         *_devices(spec),
+        *_tpm(spec, wiring.tpm),
         *spec.extra_args,
     )
 
@@ -153,11 +161,14 @@ def _machine(spec: Qemu, wiring: Wiring) -> list[str]:
     machine = f"{spec.machine_type},memory-backend=ram"
     if wiring.firmware is not None:
         machine += ",pflash0=firmware,pflash1=variables"
+    if spec.secure_boot:
+        machine += ",smm=on"
     options = [
         *("-name", f"guest=packerpy-{_commas(wiring.name)}", "-uuid", wiring.id),
         *("-no-user-config", "-nodefaults", "-display", "none", "-S"),
+        *(("-vnc", spec.vnc.argument(wiring.vnc)) if spec.vnc is not None else ()),
         *("-machine", machine, "-accel", accelerator_option(wiring.accelerator, spec.cpus)),
-        *("-cpu", cpu_model(spec, wiring.accelerator), "-smp", str(spec.cpus)),
+        *("-cpu", cpu_model(spec, wiring.accelerator), "-smp", _processors(spec)),
         *("-m", f"{memory_size(spec)}B", "-object", _memory(spec, wiring)),
         *(("-incoming", "defer") if wiring.incoming else ()),
         *("-boot", "menu=off,strict=on"),
@@ -166,7 +177,17 @@ def _machine(spec: Qemu, wiring: Wiring) -> list[str]:
         code, variables = wiring.firmware
         options += _blockdev("firmware", code, "raw", writable=False)
         options += _blockdev("variables", variables, "raw", writable=True)
+    if spec.secure_boot:
+        # The guest's system may write the variables only by way of the firmware, in system management mode.
+        options += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
     return options
+
+
+def _processors(spec: Qemu) -> str:
+    if spec.topology is None:
+        return str(spec.cpus)
+    sockets, cores, threads = spec.topology
+    return f"{spec.cpus},sockets={sockets},cores={cores},threads={threads}"
 
 
 def _kernel(kernel: Kernel | None) -> list[str]:
@@ -209,7 +230,7 @@ def _channels(wiring: Wiring) -> list[str]:
 def _disks(spec: Qemu, wiring: Wiring) -> list[str]:
     options: list[str] = []
     interface = spec.disk_interface
-    if interface == "virtio-scsi":
+    if "virtio-scsi" in (interface, spec.cdrom_interface if wiring.cdroms else ""):
         options += ["-device", "virtio-scsi-pci,id=scsi"]
     if interface == "sata" and not _is_q35(spec):
         options += ["-device", "ahci,id=sata"]
@@ -232,16 +253,23 @@ def _removable(spec: Qemu, wiring: Wiring) -> list[str]:
         len(wiring.disks) if spec.disk_interface == "ide" or (spec.disk_interface == "sata" and _is_q35(spec)) else 0
     )
     for number, image in enumerate(wiring.cdroms):
-        slot = taken + number
-        bus = f"ide.{slot}" if _is_q35(spec) else f"ide.{slot // 2},unit={slot % 2}"
+        device = _cdrom_device(spec, taken + number)
         options += _blockdev(f"cd{number}", image, "raw", writable=False)
-        options += ["-device", f"ide-cd,bus={bus},drive=cd{number},bootindex={wiring.turn_of_cdrom(number)}"]
+        options += ["-device", f"{device},drive=cd{number},bootindex={wiring.turn_of_cdrom(number)}"]
     if wiring.floppy is not None:
         options += _blockdev("floppy", wiring.floppy, "raw", writable=True)
         # q35 has no floppy controller of its own, pc has.
         options += ["-device", "isa-fdc"] if _is_q35(spec) else []
         options += ["-device", "floppy,drive=floppy,drive-type=144"]
     return options
+
+
+def _cdrom_device(spec: Qemu, slot: int) -> str:
+    if spec.cdrom_interface == "virtio":
+        return "virtio-blk-pci"
+    if spec.cdrom_interface == "virtio-scsi":
+        return "scsi-cd,bus=scsi.0"
+    return f"ide-cd,bus=ide.{slot}" if _is_q35(spec) else f"ide-cd,bus=ide.{slot // 2},unit={slot % 2}"
 
 
 def _is_q35(spec: Qemu) -> bool:
@@ -274,6 +302,15 @@ def _devices(spec: Qemu) -> list[str]:
         *("-device", display),
         # The guest tells which memory it has no use for any more, so that a saved machine does not hold it.
         *(("-device", "virtio-balloon-pci,free-page-reporting=on") if spec.saves_live else ()),
+    ]
+
+
+def _tpm(spec: Qemu, socket: Path | None) -> list[str]:
+    if socket is None:
+        return []
+    return [
+        *("-chardev", f"socket,id=tpm,path={_commas(socket)}", "-tpmdev", "emulator,id=tpm,chardev=tpm"),
+        *("-device", f"{spec.tpm_model},tpmdev=tpm"),
     ]
 
 

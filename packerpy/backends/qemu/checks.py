@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, get_args
 
-from packerpy.backends.qemu.architectures import PLATFORMS, Architecture
+from packerpy.backends.qemu.architectures import PLATFORMS, Architecture, TpmVersion
 from packerpy.backends.qemu.installer import checks as installer
 from packerpy.declare import Later
 from packerpy.errors import DeclarationError
@@ -27,6 +28,7 @@ def problems(spec: Qemu) -> Iterable[Problem]:
     yield from _numbers(spec)
     yield from _ports(spec)
     yield from installer.problems(spec)
+    yield from _firmware(spec)
     yield from _combinations(spec)
 
 
@@ -38,11 +40,13 @@ def _words(spec: Qemu) -> Iterable[Problem]:
         "firmware": ("bios", "uefi", None),
         "accelerator": get_args(specs.Accelerator),
         "disk_interface": get_args(specs.DiskInterface),
+        "cdrom_interface": get_args(specs.CdromInterface),
         "seed": (*get_args(specs.Seed), None),
         "format": get_args(specs.Format),
         "layers": get_args(specs.Layers),
         "shutdown": get_args(specs.Shutdown),
         "compress": (False, True, "zstd", "zlib"),
+        "tpm": (*get_args(TpmVersion), None),
     }
     for field, allowed in choices.items():
         seen = getattr(spec, field)
@@ -73,6 +77,11 @@ def _sizes(spec: Qemu) -> Iterable[Problem]:
 def _numbers(spec: Qemu) -> Iterable[Problem]:
     if not isinstance(spec.cpus, int) or not 1 <= spec.cpus <= 255:
         yield Problem(where="cpus", what="is not a number of processors", seen=repr(spec.cpus), fix="use 1 to 255")
+    topology = spec.topology
+    made = topology is None or (len(topology) == 3 and min(topology) > 0 and math.prod(topology) == spec.cpus)
+    if not made and isinstance(spec.cpus, int):
+        fix = "give sockets, cores and threads, each 1 or more, whose product is cpus"
+        yield Problem(where="topology", what=f"does not make {spec.cpus} processors", seen=repr(topology), fix=fix)
     for where in ("shutdown_timeout", "boot_timeout"):
         seen = getattr(spec, where)
         if seen is not None and not seen > 0:
@@ -83,6 +92,21 @@ def _ports(spec: Qemu) -> Iterable[Problem]:
     if not 1 <= spec.guest_port <= 65535:
         yield Problem(where="guest_port", what="is not a port", seen=repr(spec.guest_port), fix="use 1 to 65535")
     yield from check_ports("host_port", spec.host_port)
+    if spec.vnc is not None:
+        yield from (problem.within("vnc") for problem in spec.vnc.check())
+
+
+def _firmware(spec: Qemu) -> Iterable[Problem]:
+    """What only UEFI has."""
+    platform = PLATFORMS.get(spec.architecture)
+    if platform is None:
+        return
+    for where in ("secure_boot", "uefi_code", "uefi_variables", "keep_variables"):
+        if getattr(spec, where) and spec.firmware_kind != "uefi":
+            yield Problem(where=where, what="is for UEFI, and the firmware is BIOS", fix='give firmware="uefi"')
+    if spec.secure_boot and not (platform.secure and spec.machine_type.startswith(("q35", "pc-q35"))):
+        seen, fix = f"{spec.architecture}, {spec.machine_type}", "leave machine= out, or secure_boot="
+        yield Problem(where="secure_boot", what="needs a machine of type q35, on x86_64", seen=seen, fix=fix)
 
 
 def _combinations(spec: Qemu) -> Iterable[Problem]:

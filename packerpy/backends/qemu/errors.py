@@ -31,9 +31,10 @@ class DiskUnreadable(SourceError):
 class FirmwareMissing(SourceError):
     """The host has no UEFI firmware for guests."""
 
-    def __init__(self, architecture: str, package: str) -> None:
+    def __init__(self, architecture: str, package: str, *, secure: bool = False) -> None:
+        kind = "UEFI firmware with Secure Boot" if secure else "UEFI firmware"
         super().__init__(
-            f"the host has no UEFI firmware for {architecture} guests",
+            f"the host has no {kind} for {architecture} guests",
             resolution=f"install it with `apt-get install {package}`",
         )
 
@@ -47,6 +48,13 @@ class DiedAtStart(SourceError):
             details=said or "it printed nothing",
             resolution="correct the declaration (extra_args, machine, cpu_model, memory) that it complains about",
         )
+
+
+class TpmDied(SourceError):
+    """The program that is the machine's TPM ended, and QEMU with it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, resolution="look whether swtpm runs on this host; leave tpm= out to do without")
 
 
 class PortTaken(SourceError):

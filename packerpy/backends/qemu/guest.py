@@ -126,7 +126,7 @@ class Guest:
         if self.child is not None:
             process.stop(self.child)
         else:
-            _kill(self.pid)
+            kill(self.pid)
         if self._qmp is not None:
             self._qmp.close()
         if self._console is not None:
@@ -141,6 +141,11 @@ def find_guest(guest_id: str) -> Guest | None:
 
 def find_process(guest_id: str) -> int | None:
     """The pid of a QEMU that was started with this UUID."""
+    return find_program("-uuid", guest_id)
+
+
+def find_program(*arguments: str) -> int | None:
+    """The pid of a program with these arguments, which no other has."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -148,13 +153,14 @@ def find_process(guest_id: str) -> int | None:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        # QEMU itself, or setpriv in the instant before it becomes QEMU.
-        if b"-uuid" in words and guest_id.encode() in words:
+        # The program itself, or setpriv in the instant before it becomes that.
+        if all(argument.encode() in words for argument in arguments):
             return int(entry.name)
     return None
 
 
-def _kill(pid: int) -> None:
+def kill(pid: int) -> None:
+    """Kill a process, if it is still there."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:

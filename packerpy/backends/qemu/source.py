@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from packerpy.backends.qemu import diagnosis, images, origin, start
-from packerpy.backends.qemu.errors import DiskMissing, FirmwareMissing, GuestGone
+from packerpy.backends.qemu.errors import DiskMissing, GuestGone
 from packerpy.backends.qemu.generalize import generalize
 from packerpy.backends.qemu.guest import Guest, find_guest
 from packerpy.backends.qemu.installer.checks import wants_key
@@ -38,8 +39,10 @@ class QemuSource(Source):
 
     def preflight(self, run: Run) -> Iterable[Problem]:
         """Whether firmware and local disks are there."""
-        if self.spec.firmware_kind == "uefi" and start.firmware_files(self.spec) is None:
-            error = FirmwareMissing(self.spec.architecture, self.spec.platform.firmware_package)
+        own = [path for path in (self.spec.uefi_code, self.spec.uefi_variables) if path is not None]
+        uefi = self.spec.firmware_kind == "uefi" and all(path.is_file() for path in own)
+        if uefi and start.firmware_files(self.spec) is None:
+            error = start.firmware_missing(self.spec)
             yield Problem(where="firmware", what=error.brief, seen="uefi", fix=error.resolution)
         if self.spec.http is not None:
             try:
@@ -99,6 +102,8 @@ class QemuSource(Source):
             for number, disk in enumerate(guest.disks)
         }
         flat = images.info(run, outputs["disk"], form=self.spec.format)
+        if self.spec.keep_variables and guest.wiring is not None and guest.wiring.firmware is not None:
+            outputs["uefi_variables"] = shutil.copyfile(guest.wiring.firmware[1], self._target(run, "-variables.fd"))
         kept = {key: value for key, value in machine.facts.items() if key != "accelerator"}
         return Artifact(
             kind="disk",
@@ -135,6 +140,7 @@ class QemuSource(Source):
         """Which field names a file of this host."""
         fields = ("kernel", "initrd", "http", "cd", "floppy")
         named = [(name, given.reads()) for name in fields if (given := getattr(self.spec, name)) is not None]
+        named += [(name, [getattr(self.spec, name)]) for name in ("uefi_code", "uefi_variables")]
         named += [(f"cdroms[{index}]", image.reads()) for index, image in enumerate(self.spec.cdroms)]
         return next((name for name, paths in [("iso", self.spec.iso), *named] if path in paths), "disk")
 
@@ -161,11 +167,15 @@ class QemuSource(Source):
         }
 
     def _flatten(self, run: Run, overlay: Path, number: int) -> Path:
-        image = run.name.removesuffix(f".{self.spec.kind}")
         ending = f"-disk{number}" if number else ""
-        target = run.staging / f"{image.replace('/', '_')}{ending}.{self.spec.format}"
+        target = self._target(run, f"{ending}.{self.spec.format}")
         images.flatten(run, overlay, target, form=self.spec.format, compression=self.spec.compression)
         return target
+
+    def _target(self, run: Run, ending: str) -> Path:
+        """A file of the artifact."""
+        image = run.name.removesuffix(f".{self.spec.kind}")
+        return run.staging / f"{image.replace('/', '_')}{ending}"
 
 
 def known(machine: Machine) -> Guest:

@@ -9,12 +9,13 @@ from typing import ClassVar, Literal
 import attrs
 
 from packerpy.backends.qemu import checks
-from packerpy.backends.qemu.architectures import PLATFORMS, Architecture, Firmware, Platform
+from packerpy.backends.qemu.architectures import PLATFORMS, SWTPM, Architecture, Firmware, Platform, TpmVersion
 from packerpy.backends.qemu.support import SUPPORT
+from packerpy.backends.qemu.vnc import Vnc, vnc
 from packerpy.contracts import CommunicatorSpec, Source, SourceSpec
 from packerpy.declare import Later, Output
 from packerpy.declare.build_values import GIVEN
-from packerpy.declare.fields import Place
+from packerpy.declare.fields import Place, optional_path
 from packerpy.declare.values import Text
 from packerpy.kit import floppy
 from packerpy.kit.boot_steps import BootStep, boot_steps, typed
@@ -28,6 +29,7 @@ from packerpy.values import Artifact, HostTool, Problem, Resources, Support
 
 Accelerator = Literal["auto", "kvm", "tcg", "hvf", "whpx", "xen"]
 DiskInterface = Literal["virtio", "virtio-scsi", "nvme", "sata", "ide"]
+CdromInterface = Literal["ide", "virtio-scsi", "virtio"]
 Seed = Literal["auto", "packerpy", "nocloud"]
 Format = Literal["qcow2", "raw"]
 Layers = Literal["live", "disk", "off"]
@@ -51,6 +53,10 @@ def _origin(value: DiskOrigin | None) -> DiskOrigin | None:
 
 def _extra(value: Iterable[str | int | Path]) -> tuple[str | int | Path, ...]:
     return tuple(value)
+
+
+def _topology(value: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if value is None else tuple(value)
 
 
 def _words(value: Iterable[str]) -> tuple[str, ...]:
@@ -90,13 +96,27 @@ class Qemu(SourceSpec):
     :param floppy: likewise for a floppy of 1.44 MB.
     :param cdroms: further images for CD-ROM drives, such as drivers and guest tools: paths, or
         :class:`packerpy.Download`.
+    :param cdrom_interface: the bus of all CD-ROM drives: ``ide`` (SATA, on a machine that has it), ``virtio-scsi``, or
+        ``virtio``, which is a disk that cannot be written to rather than a drive.
     :param memory: of the guest, in bytes or as text.
     :param cpus: of the guest.
+    :param topology: how its processors are shown: sockets, cores in each, threads in each core; their product is
+        ``cpus``. By default QEMU decides.
     :param cpu_model: QEMU's name of the processor; by default ``host`` under kvm, under emulation what was
         measured to be fast (see :class:`packerpy.backends.qemu.architectures.Platform`).
     :param architecture: of the guest; only x86_64 was run by us.
     :param machine: QEMU's machine type; by default ``q35`` (``virt`` on aarch64).
     :param firmware: ``bios`` or ``uefi``; by default the architecture's first.
+    :param secure_boot: UEFI starts only what is signed, by Microsoft or by the distribution that made the firmware. It
+        needs ``firmware="uefi"`` and a machine of type ``q35``.
+    :param uefi_code: UEFI firmware in place of the host's own: a file, as ``OVMF_CODE_4M.fd``.
+    :param uefi_variables: the variables that go with it, or that the host's firmware is to start with (such as own keys
+        for Secure Boot): a file, which is copied, as ``OVMF_VARS_4M.fd``.
+    :param keep_variables: put the firmware's variables, as the machine leaves them, beside the captured disk, as output
+        ``uefi_variables``.
+    :param tpm: the version of a virtual TPM, ``2.0`` or ``1.2``. It is new whenever a machine starts from a disk, and
+        no part of the image.
+    :param tpm_device: QEMU's model of it; by default ``tpm-tis`` (``tpm-tis-device`` on aarch64).
     :param accelerator: ``auto`` uses kvm where a guest was seen to run with it, else emulation (tcg).
     :param disk_interface: the bus of all disks.
     :param disk_size: grows the boot disk to this size; by default it stays as it is. Of the empty disk for an ``iso``
@@ -107,6 +127,8 @@ class Qemu(SourceSpec):
     :param host_port: the port of the host's loopback address, or a range ``(first, last)``, that leads to the guest's
         ``guest_port``; by default the kernel chooses a free one.
     :param guest_port: where the guest listens.
+    :param vnc: show the screen meanwhile: ``True``, or :class:`packerpy.backends.qemu.vnc.Vnc`.
+    :param binary: the emulator, in place of ``qemu-system-x86_64``: a name or a path, as ``/usr/libexec/qemu-kvm``.
     :param extra_args: added to QEMU's command line as they are.
     :param user: login name; by default the one that the disk's artifact tells, else root.
     :param communicator: how to talk to it; by default :class:`packerpy.GuestAgent` where the disk's artifact tells that
@@ -127,8 +149,8 @@ class Qemu(SourceSpec):
     :param layers: what is saved after each step, so that a later build goes on from there: ``live``, the default, is
         the running machine with its memory; ``disk`` only its disks, from which a later build boots again; ``off`` is
         nothing. QEMU cannot save the state of an NVMe disk, so there ``live`` means ``disk``; likewise with an
-        installer and with media, for what is booted again from a saved disk needs them no more. Nothing is saved of a
-        machine without a communicator.
+        installer and with media, for what is booted again from a saved disk needs them no more, and with a TPM. Nothing
+        is saved of a machine without a communicator.
     :param compress: compress a qcow2; ``True`` is ``zstd``, which needs QEMU 5.1 or newer to be read, else ``zlib``. A
         Debian base of 430 MiB became 156 MiB by 3 s of processor time with zstd, 160 MiB by 21 s with zlib.
     """
@@ -151,12 +173,20 @@ class Qemu(SourceSpec):
     cd: Media | None = attrs.field(default=None, converter=media)
     floppy: Media | None = attrs.field(default=None, converter=media)
     cdroms: tuple[Download, ...] = attrs.field(default=(), converter=downloads)
+    cdrom_interface: CdromInterface = "ide"
     memory: str | int | Later = "1 GiB"
     cpus: int = 2
+    topology: tuple[int, int, int] | None = attrs.field(default=None, converter=_topology)
     cpu_model: str | None = None
     architecture: Architecture = "x86_64"
     machine: str | None = None
     firmware: Firmware | None = None
+    secure_boot: bool = False
+    uefi_code: Path | None = attrs.field(default=None, converter=optional_path)
+    uefi_variables: Path | None = attrs.field(default=None, converter=optional_path)
+    keep_variables: bool = attrs.field(default=False, metadata=_CAPTURE)
+    tpm: TpmVersion | None = None
+    tpm_device: str | None = None
     accelerator: Accelerator = "auto"
     disk_interface: DiskInterface = "virtio"
     disk_size: str | int | Later | None = None
@@ -164,6 +194,8 @@ class Qemu(SourceSpec):
     network_device: str = "virtio-net-pci"
     host_port: tuple[int, int] | None = attrs.field(default=None, converter=port_range)
     guest_port: int = 22
+    vnc: Vnc | None = attrs.field(default=None, converter=vnc, metadata={"key": False})
+    binary: str | None = None
     extra_args: tuple[str, ...] = attrs.field(default=(), converter=_words)
     user: str | Later | None = None
     communicator: CommunicatorSpec | None = None
@@ -184,6 +216,11 @@ class Qemu(SourceSpec):
         return PLATFORMS[self.architecture]
 
     @property
+    def program(self) -> str:
+        """The emulator that is used."""
+        return self.binary or self.platform.binary
+
+    @property
     def machine_type(self) -> str:
         """The machine type that is used."""
         return self.machine or self.platform.machine
@@ -192,6 +229,11 @@ class Qemu(SourceSpec):
     def firmware_kind(self) -> Firmware:
         """The firmware that is used."""
         return self.firmware or self.platform.firmwares[0]
+
+    @property
+    def tpm_model(self) -> str:
+        """The model of TPM that is used."""
+        return self.tpm_device or self.platform.tpm
 
     @property
     def install_size(self) -> str | int | Later:
@@ -211,7 +253,7 @@ class Qemu(SourceSpec):
     @property
     def saves_live(self) -> bool:
         """Whether a running machine can be saved; QEMU has no way to save its NVMe device."""
-        inserted = self.installs or self.cd is not None or self.floppy is not None or bool(self.cdroms)
+        inserted = self.installs or self.cd is not None or self.floppy is not None or bool(self.cdroms) or self.tpm
         return self.layers == "live" and self.disk_interface != "nvme" and not inserted and not self.mute
 
     @property
@@ -237,10 +279,11 @@ class Qemu(SourceSpec):
         """Local disk files, and what goes on media or is served."""
         if isinstance(self.disk, Path):
             yield self.disk
-        yield from (disk for disk in (*self.iso, *self.extra_disks) if isinstance(disk, Path))
-        for given in (self.kernel, self.initrd, *self.cdroms, self.http, self.cd, self.floppy):
-            if given is not None:
-                yield from given.reads()
+        given = (*self.iso, *self.extra_disks, self.uefi_code, self.uefi_variables)
+        yield from (path for path in given if isinstance(path, Path))
+        for files in (self.kernel, self.initrd, *self.cdroms, self.http, self.cd, self.floppy):
+            if files is not None:
+                yield from files.reads()
 
     def downloads(self) -> Mapping[str, str]:
         """What a URL names: the disk or the installer's ISO, kernel and initial file system, further CDs."""
@@ -264,16 +307,19 @@ class Qemu(SourceSpec):
 
     def tools(self) -> Iterable[HostTool]:
         """The emulator, its disk tool, and what ties them to us."""
-        yield HostTool(name=self.platform.binary, package=self.platform.package, needed_for="machines in QEMU")
+        yield HostTool(name=self.program, package=self.platform.package, needed_for="machines in QEMU")
         yield HostTool(name="qemu-img", package="qemu-utils", needed_for="disks of machines in QEMU")
         yield HostTool(name="setpriv", package="util-linux", needed_for="ending QEMU when packerpy dies")
         if self.floppy is not None:
             yield floppy.TOOL
+        if self.tpm is not None:
+            yield SWTPM
         sums = sums_of(self.checksum) if isinstance(self.checksum, (str, Sums)) else None
         yield from sums.tools() if sums is not None else ()
 
     def for_test(self, artifact: Artifact) -> Qemu:
         """The same hardware, started from the artifact's disks."""
+        variables = artifact.outputs.get("uefi_variables")
         extra = [artifact.outputs.get(f"disk{number + 1}") for number in range(len(self.extra_disks))]
         return attrs.evolve(
             self,
@@ -290,6 +336,8 @@ class Qemu(SourceSpec):
             cd=None,
             floppy=None,
             disk_size=None,
+            uefi_variables=Path(variables) if variables else self.uefi_variables,
+            keep_variables=False,
             extra_disks=[
                 Path(path) if path else declared for path, declared in zip(extra, self.extra_disks, strict=True)
             ],

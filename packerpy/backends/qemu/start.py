@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import attrs
 
-from packerpy.backends.qemu import accelerator, images, ports
+from packerpy.backends.qemu import accelerator, images, ports, vnc
 from packerpy.backends.qemu.argv import DiskFile, Wiring, arguments, memory_size
-from packerpy.backends.qemu.errors import DiedAtStart, FirmwareMissing
+from packerpy.backends.qemu.errors import DiedAtStart, FirmwareMissing, TpmDied
 from packerpy.backends.qemu.guest import Disk, Guest
 from packerpy.backends.qemu.installer.prepare import Installation
 from packerpy.backends.qemu.installer.rounds import wait_for_installer
@@ -21,6 +21,7 @@ from packerpy.backends.qemu.specs import Qemu
 from packerpy.backends.qemu.steps.launch import Launch
 from packerpy.backends.qemu.steps.memory import MakeMemory, inherited
 from packerpy.backends.qemu.steps.overlay import CreateOverlay
+from packerpy.backends.qemu.steps.tpm import StartTpm, Tpm
 from packerpy.backends.qemu.steps.variables import CopyVariables
 from packerpy.contracts import Run, Step
 from packerpy.declare import Later
@@ -99,14 +100,19 @@ def find_binary(spec: Qemu) -> str:
 
     :raises packerpy.errors.PluginError: it is not installed.
     """
-    platform = spec.platform
-    return process.find_tool(platform.binary, package=platform.package, needed_for="machines in QEMU")
+    return process.find_tool(spec.program, package=spec.platform.package, needed_for="machines in QEMU")
 
 
 def firmware_files(spec: Qemu) -> tuple[Path, Path] | None:
     """UEFI's code and empty variables on this host; ``None`` when they are not installed."""
-    pairs = ((Path(code), Path(variables)) for code, variables in spec.platform.uefi)
+    known = spec.platform.secure if spec.secure_boot else spec.platform.uefi
+    pairs = ((spec.uefi_code or Path(code), spec.uefi_variables or Path(variables)) for code, variables in known)
     return next((pair for pair in pairs if all(path.is_file() for path in pair)), None)
+
+
+def firmware_missing(spec: Qemu) -> FirmwareMissing:
+    """The error for firmware that is not there."""
+    return FirmwareMissing(spec.architecture, spec.platform.firmware_package, secure=spec.secure_boot)
 
 
 def overlay_path(folder: Path, number: int) -> Path:
@@ -163,6 +169,7 @@ class Attempt(Acquiring):
         memory = self.do(MakeMemory(size=size)).fileno() if self.spec.saves_live else None
         folder = self.do(Folder(self.run.workdir / machine[:8]))
         disks = self.disks(folder)
+        tpm = self._tpm(folder / "tpm", folder)
         wiring = Wiring(
             binary=Path(find_binary(self.spec)),
             accelerator=self.accelerator,
@@ -175,22 +182,39 @@ class Attempt(Acquiring):
             floppy=self.installation.floppy,
             kernel=self.installation.kernel,
             firmware=self._firmware(folder),
+            tpm=None if tpm is None else tpm.socket,
             memory=None if memory is None else inherited(memory),
         )
-        launch, started = self._launch(wiring, disks, memory)
+        launch, started = self._launch(wiring, disks, memory, tpm)
         self.installation.drive(self.run, started.guest)
         if wiring.kernel is None or not wait_for_installer(self.run, self.spec, started.guest):
             return started
         self.give_back(launch)
         machine = str(uuid.uuid4())
-        again = attrs.evolve(wiring, id=machine, kernel=None, folder=self.do(Folder(self.run.workdir / machine[:8])))
-        return self._launch(again, disks, None)[1]
+        place = self.do(Folder(self.run.workdir / machine[:8]))
+        tpm = self._tpm(folder / "tpm", place)
+        again = attrs.evolve(wiring, id=machine, kernel=None, folder=place, tpm=None if tpm is None else tpm.socket)
+        return self._launch(again, disks, None, tpm)[1]
 
-    def _launch(self, wiring: Wiring, disks: tuple[Disk, ...], memory: int | None) -> tuple[Launch, Started]:
+    def _tpm(self, kept: Path, folder: Path) -> Tpm | None:
+        """A TPM whose state is in one folder, for a machine in another."""
+        if self.spec.tpm is None:
+            return None
+        return self.do(StartTpm(folder=kept, socket=folder / "tpm.sock", version=self.spec.tpm))
+
+    def _launch(
+        self, wiring: Wiring, disks: tuple[Disk, ...], memory: int | None, tpm: Tpm | None
+    ) -> tuple[Launch, Started]:
         argv = arguments(self.spec, wiring)
         launch = Launch(id=wiring.id, argv=argv, folder=wiring.folder, disks=disks, memory=memory)
-        guest = self.do(launch)
+        try:
+            guest = self.do(launch)
+        except DiedAtStart as error:
+            if tpm is not None and (why := tpm.failed()):
+                raise TpmDied(why) from error
+            raise
         guest.wiring = wiring
+        vnc.show(self.run, self.spec.vnc, guest)
         port = ports.forward(guest, self.spec.host_port, self.spec.guest_port)
         guest.qmp.execute("cont")
         return launch, Started(guest=guest, port=port, accelerator=self.accelerator)
@@ -223,6 +247,6 @@ class Attempt(Acquiring):
             return None
         files = firmware_files(self.spec)
         if files is None:
-            raise FirmwareMissing(self.spec.architecture, self.spec.platform.firmware_package)
+            raise firmware_missing(self.spec)
         code, template = files
         return code, self.do(CopyVariables(path=folder / "variables.fd", template=self.variables or template))

@@ -40,6 +40,18 @@ SUPPORT = (
         "run",
     ),
     Support('`Qemu(firmware="uefi")`: a whole installation; `Qemu(kernel=…, firmware="uefi")`', "nothing", "not run"),
+    Support(
+        "`Qemu(tpm=…)`: the firmware starts it",
+        "swtpm 0.7, SeaBIOS in QEMU 7.2; no system that uses it",
+        "run",
+    ),
+    Support(
+        "`Qemu(secure_boot=True)`: what is not signed is refused; `keep_variables`",
+        "OVMF 2022.11, Debian's shim and GRUB, QEMU 7.2; no whole system",
+        "run",
+    ),
+    Support('`Qemu(cdrom_interface="virtio-scsi")` with BIOS', "isolinux, QEMU 7.2", "run"),
+    Support("`Qemu(vnc=…)`", "the first words of a viewer, RFC 6143, QEMU 7.2", "run"),
     Support("`Download`: logins by netrc, `s3://`", "a web server of the tests' own; moto 5.2, not S3 itself", "run"),
     Support("`Qemu(cdroms=…)` with Windows", "nothing", "not run"),
     Support('`Qemu(layers="live")` with kvm, other guests, other architectures', "nothing", "not run"),

@@ -7,7 +7,8 @@ import pytest
 
 from packerpy.backends.qemu import Qemu
 from packerpy.backends.qemu.argv import DiskFile, Kernel, Wiring, arguments
-from packerpy.declare import Variable
+from packerpy.backends.qemu.vnc import Vnc
+from packerpy.declare import Secret, Variable
 from packerpy.errors import DeclarationError
 
 
@@ -37,6 +38,11 @@ def words(spec: Qemu, **given) -> str:
         ({"cpus": 1}, "-accel tcg,thread=single,tb-size=128"),
         ({"machine": "pc"}, "-machine pc,memory-backend=ram"),
         ({"cpu_model": "Haswell"}, "-cpu Haswell"),
+        ({"cpus": 8, "topology": (2, 2, 2)}, "-smp 8,sockets=2,cores=2,threads=2 "),
+        ({"vnc": True}, "-display none -S -vnc unix:/w/vnc "),
+        ({"vnc": Vnc(password=Secret(env="P"))}, "-vnc 127.0.0.1:0,to=100,password=on "),
+        ({"vnc": Vnc(password=Secret(env="P"), port=(5905, 5909))}, "-vnc 127.0.0.1:5,to=9,password=on "),
+        ({"vnc": Vnc(password=Secret(env="P"), address="0.0.0.0", port=5901)}, "-vnc 0.0.0.0:1,password=on "),
         ({"memory": "512 MiB"}, "-m 536870912B -object memory-backend-ram,id=ram,size=536870912"),
         ({"layers": "live"}, "-device virtio-balloon-pci,free-page-reporting=on"),
         ({"disk_interface": "virtio"}, "-device virtio-blk-pci,drive=disk0,bootindex=0"),
@@ -68,6 +74,23 @@ def test_uefi_gets_code_and_variables():
     given = arguments(Qemu(disk="a", firmware="uefi"), wiring(firmware=(Path("/fw/code"), Path("/w/vars"))))
     nodes = [json.loads(word) for word in given if word.startswith("{")][:2]
     assert [(node["node-name"], node["read-only"]) for node in nodes] == [("firmware", True), ("variables", False)]
+
+
+def test_secure_boot_needs_system_management_mode():
+    """Only by it are the variables written."""
+    line = words(Qemu(disk="a", firmware="uefi", secure_boot=True), firmware=(Path("/fw/code"), Path("/w/vars")))
+    assert "-machine q35,memory-backend=ram,pflash0=firmware,pflash1=variables,smm=on" in line
+    assert "-global driver=cfi.pflash01,property=secure,value=on" in line
+
+
+@pytest.mark.parametrize(
+    ("given", "model"),
+    [({}, "tpm-tis"), ({"tpm_device": "tpm-crb"}, "tpm-crb"), ({"architecture": "aarch64"}, "tpm-tis-device")],
+)
+def test_a_tpm_is_reached_by_its_socket(given, model):
+    """The device is the architecture's, or the one that was asked for."""
+    line = words(Qemu(disk="a", tpm="2.0", **given), tpm=Path("/w,x/tpm.sock"))
+    assert f"-chardev socket,id=tpm,path=/w,,x/tpm.sock -tpmdev emulator,id=tpm,chardev=tpm -device {model}," in line
 
 
 def test_odd_characters_in_names_and_paths_are_quoted():
@@ -113,6 +136,12 @@ def test_nothing_is_reported_where_nothing_is_saved():
         ({"machine": "pc"}, ["ide-cd,bus=ide.0,unit=0,drive=cd0", "ide-cd,bus=ide.0,unit=1,drive=cd1"]),
         ({"machine": "pc", "disk_interface": "ide"}, ["ide-cd,bus=ide.0,unit=1,drive=cd0", "ide-cd,bus=ide.1,unit=0"]),
         ({}, ["-device floppy,drive=floppy,drive-type=144"]),
+        (
+            {"cdrom_interface": "virtio"},
+            ["virtio-blk-pci,drive=cd0,bootindex=1", "virtio-blk-pci,drive=cd1,bootindex=2"],
+        ),
+        ({"cdrom_interface": "virtio-scsi"}, ["virtio-scsi-pci,id=scsi", "scsi-cd,bus=scsi.0,drive=cd1,bootindex=2"]),
+        ({"cdrom_interface": "ide", "disk_interface": "virtio-scsi"}, ["ide-cd,bus=ide.0,drive=cd0"]),
     ],
 )
 def test_removable_media_find_their_places(given, expected):

@@ -117,13 +117,15 @@ def test_cd_and_floppy_are_in_their_drives(run, prompt_iso):
 
 
 @pytest.mark.parametrize("machine", ["q35", "pc"])
-@pytest.mark.parametrize("interface", ["virtio", "ide", "sata"])
-def test_it_boots_on_every_machine_and_bus(run, prompt_iso, machine, interface):
+@pytest.mark.parametrize(
+    ("interface", "drives"), [("virtio", "ide"), ("ide", "ide"), ("sata", "ide"), ("virtio", "virtio-scsi")]
+)
+def test_it_boots_on_every_machine_and_bus(run, prompt_iso, machine, interface, drives):
     """The drives find a free place beside the disks."""
     command = '<wait for "boot:" 1m>'
-    spec = quick(
-        prompt_iso, machine=machine, disk_interface=interface, boot_command=command, cd={"a": "b"}, floppy={"a": "b"}
-    )
+    buses = {"machine": machine, "disk_interface": interface, "cdrom_interface": drives}
+    spec = quick(prompt_iso, boot_command=command, cd={"a": "b"}, floppy={"a": "b"}, **buses)
+    assert list(spec.check()) == []
     assert spec.load().boot(run).id
 
 

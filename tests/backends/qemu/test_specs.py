@@ -6,11 +6,13 @@ import attrs
 import pytest
 
 from packerpy import contracts
-from packerpy.backends.qemu import Qemu
+from packerpy.backends.qemu import Qemu, start
+from packerpy.backends.qemu.source import QemuSource
+from packerpy.backends.qemu.vnc import Vnc
 from packerpy.communicators.none import NoCommunicator
 from packerpy.communicators.ssh import SSH
 from packerpy.declare import Image, Secret, Variable, this_build
-from packerpy.errors import DeclarationError
+from packerpy.errors import DeclarationError, PluginError
 from packerpy.execute.calls import plan
 from packerpy.kit.boot_steps import BootStep
 from packerpy.kit.media import Media
@@ -57,6 +59,21 @@ def test_it_has_the_abilities_that_the_engine_asks_for():
         ({"host_port": 0}, "host_port"),
         ({"host_port": (3000, 2000)}, "host_port"),
         ({"guest_port": 70000}, "guest_port"),
+        ({"tpm": "3.0"}, "tpm"),
+        ({"topology": (2, 2, 2)}, "topology"),
+        ({"topology": (2, 1)}, "topology"),
+        ({"topology": (-1, -2, 1)}, "topology"),
+        ({"cdrom_interface": "nvme"}, "cdrom_interface"),
+        ({"vnc": Vnc(port=5901)}, "vnc.password"),
+        ({"vnc": Vnc(password=Secret(env="P"), port=80)}, "vnc.port"),
+        ({"vnc": Vnc(password=Secret(env="P"), port=(6000, 5900))}, "vnc.port"),
+        ({"vnc": Vnc(password=Secret(env="P"), address="::1")}, "vnc.address"),
+        ({"secure_boot": True}, "secure_boot"),
+        ({"secure_boot": True, "firmware": "uefi", "machine": "pc"}, "secure_boot"),
+        ({"secure_boot": True, "architecture": "aarch64"}, "secure_boot"),
+        ({"uefi_code": "OVMF_CODE.fd"}, "uefi_code"),
+        ({"uefi_variables": "OVMF_VARS.fd", "firmware": "bios"}, "uefi_variables"),
+        ({"keep_variables": True}, "keep_variables"),
         ({"seed": "ignition"}, "seed"),
         ({"format": "vmdk"}, "format"),
         ({"format": "raw", "compress": True}, "compress"),
@@ -194,6 +211,7 @@ def test_an_installer_is_declared_like_this(tmp_path):
         ({"disk": None, "iso": "a.iso"}, False, True),
         ({"disk": None, "kernel": "linux"}, False, True),
         ({"cdroms": "a.iso"}, False, True),
+        ({"tpm": "2.0"}, False, True),
         ({"disk": None, "iso": "a.iso", "layers": "off"}, False, False),
         ({"disk": None, "iso": "a.iso", "communicator": NoCommunicator()}, False, False),
     ],
@@ -233,6 +251,40 @@ def test_what_was_installed_boots_without_its_installer():
     tested = declared.for_test(Artifact(kind="disk", id="x", outputs={"disk": "/out/x.qcow2"}))
     assert list(tested.check()) == []
     assert (tested.iso, tested.boot_command, tested.http, tested.cd, tested.floppy) == ((), (), None, None, None)
+
+
+def test_firmware_of_ones_own(tmp_path):
+    """Each of the two files takes the place of the host's; a finished image is tested with the variables that were kept."""
+    code, variables = tmp_path / "CODE.fd", tmp_path / "VARS.fd"
+    code.touch()
+    spec = Qemu(disk="a", firmware="uefi", uefi_code=code, keep_variables=True)
+    assert list(spec.check()) == []
+    assert code in set(spec.reads())
+    assert start.firmware_files(spec) == (code, Path("/usr/share/OVMF/OVMF_VARS_4M.fd"))
+    both = attrs.evolve(spec, uefi_variables=variables)
+    assert start.firmware_files(both) is None
+    assert {problem.where for problem in QemuSource(both).preflight(None)} == {"disk", "uefi_variables"}
+    outputs = {"disk": "/out/x.qcow2", "uefi_variables": "/out/x-variables.fd"}
+    tested = both.for_test(Artifact(kind="disk", id="x", outputs=outputs))
+    assert (tested.uefi_variables, tested.keep_variables) == (Path("/out/x-variables.fd"), False)
+    secure = Qemu(disk="a", firmware="uefi", secure_boot=True)
+    assert [path.name for path in start.firmware_files(secure) or ()] == ["OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd"]
+
+
+def test_looking_at_it_makes_no_other_machine(blank_disk):
+    """Not for what is kept of its boot."""
+    keys = {key_of_boot(Qemu(disk=blank_disk, vnc=shown)) for shown in (None, True, Vnc(password=Secret(value="p")))}
+    assert len(keys) == 1
+    assert Qemu(disk="a", vnc=False).vnc is None
+
+
+def test_the_emulator_may_be_another_program():
+    """Under another name, or elsewhere."""
+    spec = Qemu(disk="a", binary="/usr/libexec/qemu-kvm")
+    assert "/usr/libexec/qemu-kvm" in {tool.name for tool in spec.tools()}
+    with pytest.raises(PluginError, match="'/usr/libexec/qemu-kvm' is not installed"):
+        start.find_binary(spec)
+    assert start.find_binary(Qemu(disk="a", binary="/usr/bin/qemu-system-x86_64")) == "/usr/bin/qemu-system-x86_64"
 
 
 def test_a_kernel_is_an_installer_too():

@@ -51,3 +51,32 @@ def test_a_disk_goes_before_a_cd(run, iso, tmp_path):
     assert "this is the disk" in told
     assert "this is the CD" not in told
     assert "this is the other disk" not in told
+
+
+def test_secure_boot_starts_only_what_is_signed(run, tmp_path):
+    """GRUB alone, on the first disk, has no signature of Microsoft's; on the second a program that has one vouches for it.
+
+    What the firmware wrote down of that is in the variables that are kept.
+    """
+    other = grub_disk(tmp_path / "shim.img", "echo this is the signed disk\nsleep 1\nhalt\n", shim=True)
+    spec = Qemu(
+        disk=grub_disk(tmp_path / "disk.img", "echo this is the disk\nsleep 1\nhalt\n"),
+        extra_disks=[other],
+        secure_boot=True,
+        keep_variables=True,
+        seed=None,
+        communicator=NoCommunicator(),
+        **SMALL,
+    )
+    source = spec.load()
+    assert list(spec.check()) == []
+    assert list(source.preflight(run)) == []
+    machine = source.boot(run)
+    guest = find_guest(machine.id)
+    artifact = source.capture(run, machine, None)
+    assert "Access Denied" in guest.console.text
+    assert "this is the disk" not in guest.console.text
+    assert "this is the signed disk" in guest.console.text
+    kept = Path(artifact.outputs["uefi_variables"])
+    assert kept in artifact.files
+    assert "BootOrder".encode("utf-16-le") in kept.read_bytes()

@@ -9,6 +9,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import attrs
+
 from packerpy.backends.qemu import accelerator, start
 from packerpy.backends.qemu.argv import DiskFile, Wiring, arguments
 from packerpy.backends.qemu.checkpoints import record
@@ -29,7 +31,7 @@ def fingerprint(run: Run, spec: Qemu, decided: str | None = None) -> str:
     chosen = decided or _accelerator(run, spec, version)
     place = Path("/")
     wiring = Wiring(
-        binary=Path(spec.platform.binary),
+        binary=Path(spec.program),
         accelerator=chosen,
         id="",
         name="",
@@ -41,7 +43,7 @@ def fingerprint(run: Run, spec: Qemu, decided: str | None = None) -> str:
     )
     # Under emulation a guest sees nothing of the host's processor.
     host = [platform.release(), _processor()] if chosen != "tcg" else []
-    parts = [record.VERSION, version, chosen, *host, *arguments(spec, wiring)]
+    parts = [record.VERSION, version, chosen, *host, *arguments(attrs.evolve(spec, vnc=None), wiring)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

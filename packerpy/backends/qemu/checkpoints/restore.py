@@ -12,13 +12,13 @@ from pathlib import Path
 
 import attrs
 
-from packerpy.backends.qemu import ports, start
+from packerpy.backends.qemu import ports, start, vnc
 from packerpy.backends.qemu.argv import DiskFile, Wiring, arguments
 from packerpy.backends.qemu.checkpoints import ram, record, state
 from packerpy.backends.qemu.checkpoints.disks import on_layer
 from packerpy.backends.qemu.checkpoints.fingerprint import fingerprint
 from packerpy.backends.qemu.checkpoints.record import Record
-from packerpy.backends.qemu.errors import FirmwareMissing, LayerDamaged, LayerForeign
+from packerpy.backends.qemu.errors import LayerDamaged, LayerForeign
 from packerpy.backends.qemu.guest import Disk
 from packerpy.backends.qemu.specs import Qemu
 from packerpy.backends.qemu.start import Acquiring
@@ -81,6 +81,7 @@ class Clone(Acquiring):
         guest.wiring = wiring
         with (self.layer / record.STATE).open("rb") as file:
             state.load(self.run, guest, file.fileno())
+        vnc.show(self.run, self.spec.vnc, guest)
         port = ports.forward(guest, self.spec.host_port, self.spec.guest_port)
         guest.qmp.execute("cont")
         return Machine(
@@ -146,6 +147,6 @@ class Clone(Acquiring):
             return None
         files = start.firmware_files(self.spec)
         if files is None:
-            raise FirmwareMissing(self.spec.architecture, self.spec.platform.firmware_package)
+            raise start.firmware_missing(self.spec)
         template = self.layer / record.VARIABLES
         return files[0], self.do(CopyVariables(path=folder / "variables.fd", template=template))

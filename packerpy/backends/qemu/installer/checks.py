@@ -165,8 +165,8 @@ def _combinations(spec: Qemu) -> Iterable[Problem]:
     is_q35 = spec.machine_type.startswith(("q35", "pc-q35")) if spec.architecture == "x86_64" else True
     shared = spec.disk_interface == "ide" or (spec.disk_interface == "sata" and is_q35)
     disks = 1 + len(spec.extra_disks) if shared else 0
-    drives = len(spec.cdroms) + bool(spec.iso) + (spec.cd is not None)
+    drives = len(spec.cdroms) + bool(spec.iso) + (spec.cd is not None) if spec.cdrom_interface == "ide" else 0
     if drives and drives + disks > _DRIVES[is_q35]:
         what = f"the machine has {_DRIVES[is_q35]} places for CD-ROM drives and disks like these"
         seen = f"{drives} CDs, {disks} disks"
-        yield Problem(where="cdroms", what=what, seen=seen, fix='leave some out, or disk_interface="virtio"')
+        yield Problem(where="cdroms", what=what, seen=seen, fix='leave some out, or cdrom_interface="virtio-scsi"')

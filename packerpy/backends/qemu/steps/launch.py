@@ -53,7 +53,7 @@ class Launch(Step[Guest]):
         We listen and QEMU connects, so there is nothing to wait for but these calls or its end.
         """
         log = self.folder / "qemu.log"
-        with _listening(self.folder / "qmp") as qmp, _listening(self.folder / "tty") as tty:
+        with listening(self.folder / "qmp") as qmp, listening(self.folder / "tty") as tty:
             with log.open("wb") as output:
                 child = process.spawn(
                     self.argv,
@@ -105,7 +105,12 @@ class Launch(Step[Guest]):
 
 
 @contextmanager
-def _listening(path: Path) -> Iterator[socket.socket]:
+def listening(path: Path, *, keep: bool = False) -> Iterator[socket.socket]:
+    """A socket that listens within the context.
+
+    :param keep: whether its name stays afterwards, for a program that goes on listening there.
+    :raises SourceError: it cannot be made.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
             listener.bind(str(path))
@@ -119,7 +124,8 @@ def _listening(path: Path) -> Iterator[socket.socket]:
         try:
             yield listener
         finally:
-            path.unlink(missing_ok=True)
+            if not keep:
+                path.unlink(missing_ok=True)
 
 
 def _accept(run: Run, listener: socket.socket, child: subprocess.Popen[bytes], log: Path) -> socket.socket:
