@@ -41,7 +41,9 @@ class Packages(ProvisionerSpec):
     kind: ClassVar[str] = "packages"
     support: ClassVar[tuple[Support, ...]] = (
         Support("`Packages` with apt", "Debian 12 guest", "run"),
-        Support("`Packages` with dnf and apk", "stand-ins for the programs", "simulated"),
+        Support("`Packages` with dnf", "dnf 4.14 in a tree of Debian 12, with packages of the tests' own", "run"),
+        Support("`Packages` with apk", "a channel that records the command lines", "simulated"),
+        Support("`Packages` with yum and microdnf; dnf of Fedora and its kin", "nothing", "not run"),
     )
 
     names: tuple[str, ...]

@@ -104,7 +104,7 @@ class PuppetServer(ProvisionerSpec, ReadsFiles):
 
     kind: ClassVar[str] = "puppet-server"
     support: ClassVar[tuple[Support, ...]] = (
-        Support("`PuppetServer`", "Puppet 7.23's agent with Puppet Server 7.9; in tests the agent only", "by hand"),
+        Support("`PuppetServer`", "Puppet 7.23's agent with Puppet Server 7.9, in a tree of Debian 12", "run"),
     )
 
     server: str | None = None

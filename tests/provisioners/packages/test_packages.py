@@ -1,4 +1,4 @@
-"""What package managers are told; that apt does it is seen in the live test of examples."""
+"""What package managers are told; that they do it is seen in live tests: apt's in that of examples, dnf's beside this."""
 
 from __future__ import annotations
 
