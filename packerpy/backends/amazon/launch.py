@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from packerpy.backends.amazon import network, reach, watch
+from packerpy.backends.amazon import fleet, network, reach, watch
 from packerpy.backends.amazon.api import Cloud, cloud, default_region
 from packerpy.backends.amazon.errors import NoCapacity, NoCapacityOfAny, NoRegion
 from packerpy.backends.amazon.profile import instance_profile, once_known
@@ -199,8 +199,11 @@ def _root_volume(source: Any) -> dict[str, Any]:
 
 
 def _start(at: Cloud, spec: MachineOptions, request: dict[str, Any]) -> str:
-    """Start it; of several spot types the first that there is."""
+    """Start it; of several spot types the first that there is, or that which Amazon recommends."""
     user_data = _user_data(at.run, spec)
+    if spec.spot_allocation is not None:
+        by_fleet = partial(at.run.do, fleet.step(at, spec, request, user_data))
+        return once_known(at, request.get("IamInstanceProfile"), by_fleet)
     tried: dict[str, str] = {}
     for kind in spec.instance_type:
         step = LaunchInstance(

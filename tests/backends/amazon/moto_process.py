@@ -42,6 +42,7 @@ def main(folder: Path) -> None:
     _imports()
     _fast_launch()
     _quotas()
+    _fleets()
     _keys(folder)
     moto_sessions.install(folder)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -222,6 +223,24 @@ def _fast_launch() -> None:
 
     Response.enable_fast_launch, Response.disable_fast_launch = enable, disable  # type: ignore[attr-defined]
     Response.describe_fast_launch_images = describe  # type: ignore[attr-defined]
+
+
+def _fleets() -> None:
+    """There is no spare capacity of the types called nano."""
+    from moto.core.responses import ActionResult
+    from moto.ec2.responses.fleets import Fleets
+
+    create = Fleets.create_fleet
+
+    def create_fleet(self: Any) -> Any:
+        overrides = [one for config in self._get_param("LaunchTemplateConfigs") for one in config["Overrides"]]
+        if not all(one["InstanceType"].endswith(".nano") for one in overrides):
+            return create(self)
+        error = {"ErrorCode": "InsufficientInstanceCapacity", "ErrorMessage": "there is none just now"}
+        errors = [{**error, "LaunchTemplateAndOverrides": {"Overrides": one}} for one in overrides]
+        return ActionResult({"FleetId": "fleet-0", "Errors": errors, "Instances": []})
+
+    Fleets.create_fleet = create_fleet  # type: ignore[method-assign]
 
 
 def _quotas() -> None:

@@ -49,6 +49,7 @@ class EBS(InstanceImage, SourceSpec):
         ),
         Support("`amazon.EBS`: Session Manager", "stand-ins for three calls and the plug-in; a real sshd", "simulated"),
         Support("`amazon.EBS`: the password of Windows", "a stand-in that encrypts it", "simulated"),
+        Support("`amazon.EBS`: spot fleets", "moto 5.2 behind HTTP, which starts the first type", "simulated"),
         Support("`amazon.EBS`: quotas of virtual processors", "a stand-in for Service Quotas", "simulated"),
         Support("`amazon.EBS` against Amazon itself", "nothing", "not run"),
     )

@@ -16,6 +16,9 @@ from packerpy.declare import Later, Secret
 from packerpy.values import HostTool, frozen_map
 
 Interface = Literal["public_ip", "private_ip", "public_dns", "private_dns", "ipv6", "session_manager"]
+SpotAllocation = Literal[
+    "price-capacity-optimized", "capacity-optimized", "capacity-optimized-prioritized", "lowest-price"
+]
 
 SESSION_MANAGER_PLUGIN = HostTool(
     name="session-manager-plugin", package="session-manager-plugin", needed_for="Session Manager tunnels (optional)"
@@ -83,6 +86,10 @@ class MachineOptions:
         for an image, and snapshots are made while it runs.
     :param spot_price: dollars an hour at most; by default the on-demand price.
     :param spot_tags: on the request for it, next to our own.
+    :param spot_allocation: ask for all types at once, by a fleet of one instance, and let Amazon choose:
+        ``price-capacity-optimized`` (cheap, and not soon taken away), ``capacity-optimized``, that with the types'
+        order as priorities (``capacity-optimized-prioritized``), or ``lowest-price``.
+    :param fleet_tags: on that fleet, next to our own.
     :param unlimited_credits: of a burstable type.
     :param tenancy: ``default``, ``dedicated`` or ``host``.
     :param placement_group: its name.
@@ -133,6 +140,8 @@ class MachineOptions:
     spot: bool = False
     spot_price: str | None = None
     spot_tags: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
+    spot_allocation: SpotAllocation | None = None
+    fleet_tags: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
     unlimited_credits: bool = False
     tenancy: Literal["default", "dedicated", "host"] | None = None
     placement_group: str | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 from packerpy.backends.amazon.specs.devices import problems_of
 from packerpy.backends.amazon.specs.kms import key_problems
 from packerpy.backends.amazon.specs.login_checks import login_problems
-from packerpy.backends.amazon.specs.machine import MachineOptions
+from packerpy.backends.amazon.specs.machine import MachineOptions, SpotAllocation
 from packerpy.values import Problem
 
 _BURSTABLE = re.compile(r"t(2|3|3a|4g)\.")
@@ -34,6 +35,7 @@ def machine_problems(spec: MachineOptions) -> Iterable[Problem]:
     yield from login_problems(spec)
     yield from _network(spec)
     yield from _metadata(spec)
+    yield from _spot(spec)
     yield from _money(spec)
     yield from _place(spec)
     yield from problems_of("disks", spec.disks)
@@ -50,6 +52,7 @@ def machine_problems(spec: MachineOptions) -> Iterable[Problem]:
     yield from tag_problems("run_tags", spec.run_tags)
     yield from tag_problems("volume_tags", spec.volume_tags)
     yield from tag_problems("spot_tags", spec.spot_tags)
+    yield from tag_problems("fleet_tags", spec.fleet_tags)
 
 
 def tag_problems(where: str, tags: Mapping[str, str]) -> Iterable[Problem]:
@@ -119,14 +122,24 @@ def driver_problems(spec: MachineOptions, *fields: str) -> Iterable[Problem]:
             yield Problem(where=where, what="does not go with spot", fix=fix)
 
 
+def _spot(spec: MachineOptions) -> Iterable[Problem]:
+    for where in ("spot_price", "spot_tags", "spot_allocation", "fleet_tags"):
+        if getattr(spec, where) and not spec.spot:
+            yield Problem(where=where, what="is of no use without spot", fix="add spot=True")
+    if spec.spot_price is not None and not _PRICE.fullmatch(spec.spot_price):
+        yield Problem(where="spot_price", what="is not a price", seen=repr(spec.spot_price), fix='write "0.05"')
+    if spec.spot_allocation is None and spec.fleet_tags:
+        fix = 'add spot_allocation="price-capacity-optimized", or use spot_tags'
+        yield Problem(where="fleet_tags", what="are of no use without a fleet", fix=fix)
+    if spec.spot_allocation is not None and spec.spot_allocation not in get_args(SpotAllocation):
+        fix = f"use one of {', '.join(get_args(SpotAllocation))}"
+        yield Problem(where="spot_allocation", what="is none of them", seen=repr(spec.spot_allocation), fix=fix)
+    if spec.spot_allocation is not None and spec.private_ip is not None:
+        fix = "leave one of them out"
+        yield Problem(where="private_ip", what="does not go with spot_allocation", seen=spec.private_ip, fix=fix)
+
+
 def _money(spec: MachineOptions) -> Iterable[Problem]:
-    if spec.spot_price is not None:
-        if not spec.spot:
-            yield Problem(where="spot_price", what="is of no use without spot", fix="add spot=True")
-        if not _PRICE.fullmatch(spec.spot_price):
-            yield Problem(where="spot_price", what="is not a price", seen=repr(spec.spot_price), fix='write "0.05"')
-    if spec.spot_tags and not spec.spot:
-        yield Problem(where="spot_tags", what="are of no use without spot", fix="add spot=True")
     if len(spec.instance_type) > 1 and not spec.spot:
         yield Problem(where="instance_type", what="several are tried for spot only", fix="give one, or add spot=True")
     if spec.unlimited_credits:
