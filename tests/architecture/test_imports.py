@@ -15,6 +15,7 @@ HEAVY = (
     "docker",
     "fabric",
     "httpx",
+    "hvac",
     "invoke",
     "libvirt",
     "openstack",

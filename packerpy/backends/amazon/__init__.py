@@ -1,6 +1,6 @@
 """Amazon EC2: declarations only; boto3 is loaded by the workers."""
 
-from packerpy.backends.amazon.access import Access
+from packerpy.backends.amazon.access import Access, Vault
 from packerpy.backends.amazon.data.specs import FindAMI, Parameter, SecretsManager, newest_ami
 from packerpy.backends.amazon.specs.chroot import Chroot
 from packerpy.backends.amazon.specs.devices import Disk
@@ -27,6 +27,7 @@ __all__ = [
     "LaunchTemplate",
     "Parameter",
     "SecretsManager",
+    "Vault",
     "Volume",
     "newest_ami",
 ]

@@ -14,6 +14,54 @@ RetryMode = Literal["standard", "adaptive", "legacy"]
 
 
 @attrs.frozen(kw_only=True)
+class Vault:
+    """Keys that HashiCorp Vault makes for the build, by its secrets engine for AWS; needs ``packerpy[vault]``.
+
+    They are made anew before they end. Vault takes them back at their end; the build does not do that before.
+
+    :param role: the role's name in Vault.
+    :param engine: where the engine is mounted.
+    :param role_arn: of Amazon's role that the keys are for, where Vault's role allows several.
+    :param ttl: seconds for which the keys are good, of roles whose keys are temporary; by default as Vault has it.
+    :param address: Vault's URL; by default ``VAULT_ADDR``.
+    :param token: from a variable, file or command, see :class:`Access`; by default ``VAULT_TOKEN``, or what
+        ``vault login`` left.
+    :param namespace: by default ``VAULT_NAMESPACE``.
+    """
+
+    role: str
+    engine: str = "aws"
+    role_arn: str | None = None
+    ttl: int | None = None
+    address: str | None = None
+    token: Secret | None = None
+    namespace: str | None = None
+
+    def problems(self) -> Iterable[Problem]:
+        """All that is wrong with it."""
+        for name in ("role", "engine"):
+            if not getattr(self, name).strip("/"):
+                yield Problem(where=name, what="is missing", fix="give its name in Vault")
+        if self.role_arn is not None and not self.role_arn.startswith("arn:"):
+            yield Problem(where="role_arn", what="is not an ARN", seen=repr(self.role_arn), fix="write arn:aws:iam::…")
+        if self.ttl is not None and self.ttl < 900:
+            yield Problem(where="ttl", what="is less than Amazon allows", seen=str(self.ttl), fix="use 900 or more")
+        yield from _url("address", self.address)
+        yield from _by_value("token", self.token)
+
+
+def _url(where: str, url: str | None) -> Iterable[Problem]:
+    if url is not None and not url.startswith(("http://", "https://")):
+        yield Problem(where=where, what="is not a URL", seen=url, fix="write https://…")
+
+
+def _by_value(where: str, secret: Secret | None) -> Iterable[Problem]:
+    if secret is not None and secret.value is not None:
+        fix = "use Secret(env=…), Secret(file=…) or Secret(command=…), so that `packerpy clean` can read it too"
+        yield Problem(where=where, what="must not be given by its value", fix=fix)
+
+
+@attrs.frozen(kw_only=True)
 class Access:
     """Credentials and connection.
 
@@ -25,6 +73,7 @@ class Access:
         value itself cannot be given, because what a crash left could not be removed without it.
     :param secret_key: see ``access_key``.
     :param session_token: of temporary keys.
+    :param vault: or keys from HashiCorp Vault.
     :param assume_role: ARN of a role to take on by these credentials.
     :param role_session: the session's name, seen in CloudTrail.
     :param external_id: asked for by some roles.
@@ -44,6 +93,7 @@ class Access:
     access_key: Secret | None = None
     secret_key: Secret | None = None
     session_token: Secret | None = None
+    vault: Vault | None = None
     assume_role: str | None = None
     role_session: str = "packerpy"
     external_id: str | None = None
@@ -60,8 +110,7 @@ class Access:
         """All that is wrong with it."""
         yield from self._keys()
         yield from self._role()
-        if self.endpoint_url is not None and not self.endpoint_url.startswith(("http://", "https://")):
-            yield Problem(where="endpoint_url", what="is not a URL", seen=self.endpoint_url, fix="write https://…")
+        yield from _url("endpoint_url", self.endpoint_url)
         if self.retry_mode not in get_args(RetryMode):
             fix = f"use one of {', '.join(get_args(RetryMode))}"
             yield Problem(where="retry_mode", what="is not a way to retry", seen=repr(self.retry_mode), fix=fix)
@@ -82,10 +131,12 @@ class Access:
             fix = "give access_key and secret_key too"
             yield Problem(where="session_token", what="belongs to an access_key", fix=fix)
         for name in ("access_key", "secret_key", "session_token", "mfa_code"):
-            secret = getattr(self, name)
-            if secret is not None and secret.value is not None:
-                fix = "use Secret(env=…), Secret(file=…) or Secret(command=…), so that `packerpy clean` can read it too"
-                yield Problem(where=name, what="must not be given by its value", fix=fix)
+            yield from _by_value(name, getattr(self, name))
+        if self.vault is not None:
+            yield from (problem.within("vault") for problem in self.vault.problems())
+            for name in ("access_key", "profile"):
+                if getattr(self, name) is not None:
+                    yield Problem(where="vault", what=f"does not go with {name}", fix="give one of them")
 
     def _role(self) -> Iterable[Problem]:
         for name in ("external_id", "mfa_serial"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 
 import attrs
 
-from packerpy.backends.amazon.access import Access
-from packerpy.backends.amazon.errors import LibraryMissing, NoCredentials, NotBecome, NotBecomeInTime, error_for
+from packerpy.backends.amazon import vault
+from packerpy.backends.amazon.access import Access, Vault
+from packerpy.backends.amazon.errors import LibraryMissing, NoCredentials, error_for
+from packerpy.backends.amazon.waiting import Seen, until
 from packerpy.contracts import Run
 
 _CONNECTIONS = 64
@@ -25,23 +26,10 @@ _ADVISORY = ("service-quotas",)
 _HURRY = 3.0
 """Seconds for such a service, twice."""
 
+_LOOKS, _PAUSE = 20, 1.5
+"""How often keys of a user who was just made are tried, and the seconds between."""
+
 Answer = dict[str, Any]
-
-
-@attrs.frozen
-class Seen:
-    """How a thing stood at one look.
-
-    :ivar verdict: ``success`` or ``failure``; anything else while it is on its way.
-    :ivar state: Amazon's word for it; empty when the thing is not there yet.
-    :ivar reason: Amazon's.
-    :ivar percent: how far it is.
-    """
-
-    verdict: str = ""
-    state: str = ""
-    reason: str = ""
-    percent: float | None = None
 
 
 @attrs.frozen
@@ -153,34 +141,7 @@ class Cloud:
             state, reason, percent = look(answer) if answer else ("", "", None)
             return Seen(verdict or "", state, reason, percent)
 
-        self.until(what, ask, wanted=wanted, longest=float(config.delay))
-
-    def until(self, what: str, look: Callable[[], Seen], *, wanted: str, longest: float) -> None:
-        """Look again and again until a thing is as it should be; a cancel ends it at once.
-
-        :param what: for people.
-        :param wanted: for people.
-        :param longest: seconds; the pause grows from 0.5 s to this.
-        :raises NotBecome: it went into a state from which there is no way there.
-        :raises NotBecomeInTime: it did not within ``Access.wait_timeout``.
-        """
-        start, pause, told = time.monotonic(), 0.5, ""
-        while True:
-            seen = look()
-            if seen.verdict == "success":
-                return
-            if seen.verdict == "failure":
-                raise NotBecome(what, wanted, seen.state or "not there", seen.reason)
-            if seen.percent is not None:
-                self.run.progress(seen.percent, 100.0, "%")
-            if seen.state and seen.state != told:
-                self.run.say(f"{what} is {seen.state}")
-                told = seen.state
-            waited = time.monotonic() - start
-            if waited >= self.access.wait_timeout:
-                raise NotBecomeInTime(what, wanted, seen.state, self.access.wait_timeout)
-            self.run.wait(min(pause, self.access.wait_timeout - waited))
-            pause = min(pause * 1.5, longest)
+        until(self.run, what, ask, wanted=wanted, longest=float(config.delay), limit=self.access.wait_timeout)
 
     def _look(self, operation: str, acceptors: Any, parameters: Mapping[str, Any]) -> tuple[Answer, str | None]:
         """Ask once; the waiter's verdict of the answer is ``success``, ``failure``, ``retry`` or ``None``."""
@@ -256,7 +217,10 @@ class _Clients:
 
     def _session(self, run: Run, access: Access, who: object) -> Any:
         if who not in self._sessions:
-            self._sessions[who] = new_session(run, access)
+            session = new_session(run, access)
+            if access.vault is not None:
+                _once_accepted(run, access, session)
+            self._sessions[who] = session
         return self._sessions[who]
 
     def forget(self) -> None:
@@ -284,6 +248,9 @@ def new_session(run: Run, access: Access) -> Any:
     def read(secret: Any) -> str | None:
         return None if secret is None else run.reveal(secret)
 
+    if access.vault is not None:
+        session = _by_vault(run, access.vault)
+        return session if access.assume_role is None else _in_role(run, access, session)
     session = _boto3().session.Session(
         aws_access_key_id=read(access.access_key),
         aws_secret_access_key=read(access.secret_key),
@@ -292,6 +259,40 @@ def new_session(run: Run, access: Access) -> Any:
     )
     _ask_as_declared(run, access, session)
     return session if access.assume_role is None else _in_role(run, access, session)
+
+
+def _by_vault(run: Run, asked: Vault) -> Any:
+    """With keys that Vault makes, and makes anew when most of their time is over."""
+    from botocore.credentials import RefreshableCredentials
+
+    lent = vault.lend(run, asked)
+    session = _boto3().session.Session()
+    session._session._credentials = RefreshableCredentials.create_from_metadata(  # noqa: SLF001  boto3 has no public way
+        lent.metadata(),
+        refresh_using=lambda: vault.lend(run, asked).metadata(),
+        method="vault",
+        advisory_timeout=int(min(900.0, lent.seconds / 4)),
+        mandatory_timeout=int(min(600.0, lent.seconds / 8)),
+    )
+    return session
+
+
+def _once_accepted(run: Run, access: Access, session: Any) -> None:
+    """Wait until Amazon knows keys that were just made; whatever else is wrong is told by the next request."""
+    from botocore.exceptions import ClientError
+
+    sts = session.client(
+        "sts", region_name="us-east-1", endpoint_url=access.endpoint_url, config=_config(access, "sts")
+    )
+    for _ in range(_LOOKS):
+        try:
+            sts.get_caller_identity()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidClientTokenId":
+                return
+        else:
+            return
+        run.wait(_PAUSE)
 
 
 def _ask_as_declared(run: Run, access: Access, session: Any) -> None:

@@ -219,14 +219,21 @@ class NotBecomeInTime(SourceError):
 
 
 class LibraryMissing(SourceError):
-    """boto3 is not installed."""
+    """What an extra installs is not there."""
 
     exit_code = 3
 
-    def __init__(self) -> None:
+    def __init__(self, library: str = "boto3", extra: str = "amazon") -> None:
         super().__init__(
-            "Amazon's library boto3 is not installed", resolution='install it with `pip install "packerpy[amazon]"`'
+            f"the library {library} is not installed", resolution=f'install it with `pip install "packerpy[{extra}]"`'
         )
+
+
+class NoKeysFromVault(SourceError):
+    """HashiCorp Vault makes no keys for Amazon."""
+
+    def __init__(self, path: str, address: str, why: str, advice: str) -> None:
+        super().__init__(f"Vault at {address} gives no keys for Amazon by {path}", details=why, resolution=advice)
 
 
 class NoNetwork(SourceError):

@@ -11,6 +11,7 @@ from packerpy.backends.amazon.errors import NotFound
 from packerpy.backends.amazon.preflight import asked
 from packerpy.backends.amazon.specs.fast_launch import FastLaunch, LaunchTemplate
 from packerpy.backends.amazon.steps.fast_launch import EnableFastLaunch
+from packerpy.backends.amazon.waiting import until
 from packerpy.values import Problem
 
 _LONGEST = 30.0
@@ -53,7 +54,8 @@ def enable(at: Cloud, wanted: FastLaunch | None, images: Mapping[str, str]) -> N
         steps.append(EnableFastLaunch(access=at.access, region=region, token="", image=image, request=request))
         at.run.keep(steps[-1])
     for step in steps:
-        at.until(step.title, partial(step.look, at.run), wanted="enabled", longest=_LONGEST)
+        look = partial(step.look, at.run)
+        until(at.run, step.title, look, wanted="enabled", longest=_LONGEST, limit=at.access.wait_timeout)
 
 
 def _request(at: Cloud, wanted: FastLaunch, template: LaunchTemplate | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from packerpy.backends.amazon import finish, preflight, watch
-from packerpy.backends.amazon.api import Answer, Cloud, Seen
+from packerpy.backends.amazon.api import Answer, Cloud
 from packerpy.backends.amazon.errors import NameTaken
 from packerpy.backends.amazon.gone import LooksAtAmazon
 from packerpy.backends.amazon.launch import region_cloud
@@ -17,6 +17,7 @@ from packerpy.backends.amazon.steps.image import CopyImage
 from packerpy.backends.amazon.steps.import_task import ImportImage, task_of
 from packerpy.backends.amazon.steps.s3_object import UploadObject
 from packerpy.backends.amazon.tags import new_token
+from packerpy.backends.amazon.waiting import Seen, until
 from packerpy.contracts import PostProcessor, Run
 from packerpy.errors import PostProcessError
 from packerpy.values import Artifact, Processed
@@ -122,5 +123,6 @@ def _finished(at: Cloud, task: str) -> Answer:
             return Seen("retry", message or status, "", percent)
         return Seen("success" if status == "completed" else "failure", status, message)
 
-    at.until(f"import task {task}", look, wanted="completed", longest=_LONGEST)
+    limit = at.access.wait_timeout
+    until(at.run, f"import task {task}", look, wanted="completed", longest=_LONGEST, limit=limit)
     return answer

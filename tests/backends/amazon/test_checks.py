@@ -21,6 +21,7 @@ ROOT: dict[str, Any] = {"disks": [pp.amazon.Disk(device="/dev/xvdf", size="1 GiB
 KEY = pp.Secret(env="KEY")
 KMS = "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012"
 Disk, Volume, Access = pp.amazon.Disk, pp.amazon.Volume, pp.amazon.Access
+Vault = pp.amazon.Vault
 FastLaunch, Template = pp.amazon.FastLaunch, pp.amazon.LaunchTemplate
 
 FAST_LAUNCH: list[tuple[dict[str, Any], str]] = [
@@ -57,6 +58,14 @@ EBS: list[tuple[dict[str, Any], str]] = [
     ({"access": Access(access_key=KEY, secret_key=pp.Secret(value="x"))}, "access.secret_key"),
     ({"access": Access(access_key=KEY, secret_key=KEY, profile="p")}, "access.profile"),
     ({"access": Access(session_token=KEY)}, "access.session_token"),
+    ({"access": Access(vault=Vault(role=""))}, "access.vault.role"),
+    ({"access": Access(vault=Vault(role="x", engine="/"))}, "access.vault.engine"),
+    ({"access": Access(vault=Vault(role="x", role_arn="build"))}, "access.vault.role_arn"),
+    ({"access": Access(vault=Vault(role="x", ttl=60))}, "access.vault.ttl"),
+    ({"access": Access(vault=Vault(role="x", address="vault:8200"))}, "access.vault.address"),
+    ({"access": Access(vault=Vault(role="x", token=pp.Secret(value="x")))}, "access.vault.token"),
+    ({"access": Access(vault=Vault(role="x"), access_key=KEY, secret_key=KEY)}, "access.vault"),
+    ({"access": Access(vault=Vault(role="x"), profile="p")}, "access.vault"),
     ({"access": Access(mfa_serial="arn:x")}, "access.mfa_serial"),
     ({"access": Access(mfa_code=KEY)}, "access.mfa_code"),
     ({"access": Access(external_id="x")}, "access.external_id"),

@@ -51,6 +51,7 @@ class EBS(InstanceImage, SourceSpec):
         Support("`amazon.EBS`: the password of Windows", "a stand-in that encrypts it", "simulated"),
         Support("`amazon.EBS`: spot fleets", "moto 5.2 behind HTTP, which starts the first type", "simulated"),
         Support("`amazon.EBS`: quotas of virtual processors", "a stand-in for Service Quotas", "simulated"),
+        Support("`amazon.Access`: keys from Vault", "a small server that answers as Vault's API says", "simulated"),
         Support("`amazon.EBS` against Amazon itself", "nothing", "not run"),
     )
 

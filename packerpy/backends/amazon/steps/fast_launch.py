@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 
-from packerpy.backends.amazon.api import Seen
 from packerpy.backends.amazon.errors import NotFound
 from packerpy.backends.amazon.steps.thing import Thing
+from packerpy.backends.amazon.waiting import Seen
 from packerpy.contracts import Run, Step
 
 
