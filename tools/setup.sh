@@ -5,6 +5,12 @@
 VENV=.venv
 PYTHON="$VENV/bin/python"
 
+# In a plain chroot no program gets mounts of its own, since the root folder is no mount point: so it is made one first.
+if [ -z "${OWN_MOUNTS:-}" ] && [ "$(id -u)" -eq 0 ] && [ -r /proc/self/mountinfo ] && command -v python3 >/dev/null 2>&1 &&
+    ! cut -d " " -f 5 /proc/self/mountinfo | grep -qx /; then
+    exec python3 tools/own_mounts.py sh "./${0##*/}" "$@"
+fi
+
 # state FILE…: what all that follows depends on, as one line.
 state() {
     printf '%s %s %s\n' "$(cat pyproject.toml tools/setup.sh tools/constraints.txt "$@" | cksum)" "$(pwd -P)" \
