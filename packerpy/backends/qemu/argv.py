@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,10 +129,15 @@ def arguments(spec: Qemu, wiring: Wiring) -> tuple[str, ...]:
         *_channels(wiring),
         *_disks(spec, wiring),
         *_removable(spec, wiring),
-        *_devices(spec),
+        *_devices(spec, wiring.id),
         *_tpm(spec, wiring.tpm),
         *spec.extra_args,
     )
+
+
+def mac_of(machine: str) -> str:
+    """The MAC of a machine's network card: QEMU's range, and random, because QEMU gives the same to all machines."""
+    return "52:54:00:" + uuid.UUID(machine).bytes[-3:].hex(":")
 
 
 def cpu_model(spec: Qemu, accelerator: str) -> str:
@@ -291,11 +297,18 @@ def _disk_device(spec: Qemu, number: int) -> str:
     return f"ide-hd,bus=ide.{number // 2},unit={number % 2}"
 
 
-def _devices(spec: Qemu) -> list[str]:
+def _network(spec: Qemu, machine: str) -> list[str]:
+    # No boot ROM: the guest never boots from the network, and loading it costs time under emulation.
+    card = f"{spec.network_device},netdev={NETWORK},romfile="
+    if spec.bridge is None:
+        return ["-netdev", f"user,id={NETWORK}", "-device", card]
+    return ["-netdev", f"bridge,id={NETWORK},br={spec.bridge}", "-device", f"{card},mac={mac_of(machine)}"]
+
+
+def _devices(spec: Qemu, machine: str) -> list[str]:
     display = "VGA" if spec.architecture == "x86_64" else "virtio-gpu-pci"
     return [
-        # No boot ROM: the guest never boots from the network, and loading it costs time under emulation.
-        *("-netdev", f"user,id={NETWORK}", "-device", f"{spec.network_device},netdev={NETWORK},romfile="),
+        *_network(spec, machine),
         *("-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random"),
         # A guest that is cloned or restored sees this number change and stirs its random pool.
         *(("-device", "vmgenid,guid=auto") if spec.architecture == "x86_64" else ()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, get_args
 
@@ -92,6 +93,11 @@ def _ports(spec: Qemu) -> Iterable[Problem]:
     if not 1 <= spec.guest_port <= 65535:
         yield Problem(where="guest_port", what="is not a port", seen=repr(spec.guest_port), fix="use 1 to 65535")
     yield from check_ports("host_port", spec.host_port)
+    if spec.bridge is not None and spec.host_port is not None:
+        fix = "leave it out: the machine has an address of its own"
+        yield Problem(where="host_port", what="does not go with bridge=", seen=repr(spec.host_port), fix=fix)
+    if spec.bridge is not None and not re.fullmatch(r"[^\s/,:]{1,15}", spec.bridge):
+        yield Problem(where="bridge", what="is no name of a bridge", seen=repr(spec.bridge), fix="write it like virbr0")
     if spec.vnc is not None:
         yield from (problem.within("vnc") for problem in spec.vnc.check())
 

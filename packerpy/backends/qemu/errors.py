@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from packerpy.errors import SourceError
+from packerpy.kit.choices import suggestion
 
 
 class DiskMissing(SourceError):
@@ -77,6 +78,28 @@ class WillNotStop(SourceError):
             f"the guest was asked to shut down by {how} and still runs after {seconds:g} s",
             details=diagnosis,
             resolution="give a shutdown_command that works in this guest, or a longer shutdown_timeout",
+        )
+
+
+class NoBridge(SourceError):
+    """The host has no such bridge."""
+
+    def __init__(self, name: str, there: list[str]) -> None:
+        super().__init__(
+            f"the host has no bridge {name!r}",
+            details=f"there are: {', '.join(there) or 'none'}",
+            resolution=suggestion(name, there) if there else "make it, or leave bridge= out",
+        )
+
+
+class NoAddress(SourceError):
+    """A machine on a bridge was not heard of."""
+
+    def __init__(self, bridge: str, mac: str, seconds: float, diagnosis: str) -> None:
+        super().__init__(
+            f"the host has not heard of an address of {mac} on {bridge} within {seconds:g} s",
+            details=diagnosis,
+            resolution="let a DHCP server on this host serve the bridge, or raise boot_timeout",
         )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attrs
 
-from packerpy.backends.qemu import diagnosis, images, origin, start
-from packerpy.backends.qemu.errors import DiskMissing, GuestGone
+from packerpy.backends.qemu import bridge, diagnosis, images, origin, start
+from packerpy.backends.qemu.errors import DiskMissing, GuestGone, NoBridge
 from packerpy.backends.qemu.generalize import generalize
 from packerpy.backends.qemu.guest import Guest, find_guest
 from packerpy.backends.qemu.installer.checks import wants_key
@@ -25,7 +25,11 @@ from packerpy.communicators.ssh import SSH
 from packerpy.contracts import Communicator, CommunicatorSpec, Run, Source
 from packerpy.kit.interfaces import NoInterface
 from packerpy.kit.ssh_keys import KeyKind
+from packerpy.kit.web_server import LOOPBACK
 from packerpy.values import Artifact, Endpoint, Machine, Problem
+
+_ADDRESS = 300.0
+"""Seconds that a machine on a bridge may take to have an address, where its communicator has no limit of its own."""
 
 HOSTNAME = "packerpy"
 """Of every machine while it is built: a saved one may go on in another build, so it must not know which it is in."""
@@ -44,6 +48,10 @@ class QemuSource(Source):
         if uefi and start.firmware_files(self.spec) is None:
             error = start.firmware_missing(self.spec)
             yield Problem(where="firmware", what=error.brief, seen="uefi", fix=error.resolution)
+        if self.spec.bridge is not None and self.spec.bridge not in bridge.bridges():
+            lacking = NoBridge(self.spec.bridge, bridge.bridges())
+            what = f"{lacking.brief}; {lacking.details}"
+            yield Problem(where="bridge", what=what, seen=self.spec.bridge, fix=lacking.resolution)
         if self.spec.http is not None:
             try:
                 self.spec.http.listens_at()
@@ -70,21 +78,28 @@ class QemuSource(Source):
             installation=prepare(run, self.spec, access.public_key if access else ""),
         )
         started = start.start(run, self.spec, lambda decided: attempt(accelerator=decided))
-        return self.booted(started, user, access, self._facts(disk, user, started.accelerator))
+        return self.booted(run, started, user, access, self._facts(disk, user, started.accelerator))
 
-    def booted(self, started: start.Started, user: str, access: Access | None, facts: Mapping[str, str]) -> Machine:
+    def booted(
+        self, run: Run, started: start.Started, user: str, access: Access | None, facts: Mapping[str, str]
+    ) -> Machine:
         """The machine of a process that was started."""
+        communicator = self.communicator(facts, user)
+        host = LOOPBACK
+        if self.spec.bridge is not None and not self.spec.mute:
+            limit = float(getattr(communicator, "timeout", self.spec.boot_timeout or _ADDRESS))
+            host = bridge.wait_for_address(run, started.guest, self.spec.bridge, limit=limit)
         return Machine(
             id=started.guest.id,
             endpoint=Endpoint(
-                host="127.0.0.1",
+                host=host,
                 port=started.port,
                 user=user,
                 key_file=access.key_file if access else None,
                 host_keys=(access.host_key,) if access and access.host_key else (),
                 path=started.guest.folder / "qga",
             ),
-            communicator=self.communicator(facts, user),
+            communicator=communicator,
             facts=facts,
         )
 

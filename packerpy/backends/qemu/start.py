@@ -44,7 +44,7 @@ class Started:
     """A machine that runs.
 
     :ivar guest: the process.
-    :ivar port: of the host's loopback address, that leads to the guest.
+    :ivar port: of the host's loopback address, that leads to the guest; on a bridge the guest's own.
     :ivar accelerator: what it runs with.
     """
 
@@ -215,7 +215,9 @@ class Attempt(Acquiring):
             raise
         guest.wiring = wiring
         vnc.show(self.run, self.spec.vnc, guest)
-        port = ports.forward(guest, self.spec.host_port, self.spec.guest_port)
+        port = self.spec.guest_port
+        if self.spec.bridge is None:
+            port = ports.forward(guest, self.spec.host_port, self.spec.guest_port)
         guest.qmp.execute("cont")
         return launch, Started(guest=guest, port=port, accelerator=self.accelerator)
 

@@ -15,6 +15,7 @@ from packerpy.backends.qemu.guest import find_guest
 from packerpy.backends.qemu.installer.checks import wants_key
 from packerpy.backends.qemu.installer.prepare import prepare
 from packerpy.events import TaskMessage
+from packerpy.kit.interfaces import NoInterface
 from packerpy.kit.ssh_keys import public_of
 from packerpy.testing import make_run
 
@@ -90,6 +91,18 @@ def test_the_web_server_listens_on_an_interface(run, files):
     (problem,) = Qemu(iso=files["iso"], http=pp.WebServer({}, interface="eth77"), **SMALL).load().preflight(run)
     assert problem.where == "http.interface"
     assert "lo (127.0.0.1)" in problem.what
+
+
+def test_a_web_server_on_a_bridge_that_is_not_there(run, files):
+    """Is an error that lists the interfaces."""
+    with pytest.raises(NoInterface, match="'br77' is not there"):
+        prepare(run, Qemu(iso=files["iso"], http={"a": "b"}, bridge="br77", **SMALL))
+
+
+def test_on_a_bridge_the_web_server_is_at_the_bridges_address(run, files):
+    """Also where it listens on all addresses; the loopback device stands for a bridge here."""
+    everywhere = pp.WebServer({"a": "b"}, address="0.0.0.0")
+    assert prepare(run, Qemu(iso=files["iso"], http=everywhere, bridge="lo", **SMALL)).fills["httpip"] == "127.0.0.1"
 
 
 def test_further_cds_come_after_ours(run, files):

@@ -51,7 +51,7 @@ class DiskSource(QemuSource, Checkpoints):
             )
 
         started = start.start(run, self.spec, again)
-        return self.booted(started, saved.user, access, dict(saved.facts) | {"accelerator": started.accelerator})
+        return self.booted(run, started, saved.user, access, dict(saved.facts) | {"accelerator": started.accelerator})
 
     def _kept(self, run: Run, layer: Path, saved: Record) -> Access | None:
         """The key that an installer was told to let in; it is in the saved disk."""

@@ -22,6 +22,7 @@ from packerpy.kit.boot_command.line import line_of
 from packerpy.kit.floppy import write_floppy
 from packerpy.kit.folder import Folder
 from packerpy.kit.http_server import Serve
+from packerpy.kit.interfaces import address_of
 from packerpy.kit.iso import write_iso
 from packerpy.kit.media import Media
 from packerpy.kit.places import fetch
@@ -75,7 +76,7 @@ def prepare(run: Run, declared: Qemu, public_key: str = "") -> Installation:
     media = declared.cd or declared.floppy or declared.http
     folder = run.do(Folder(run.workdir / "media")) if media else run.workdir
     root = folder / "http"
-    place = _listen(run, declared.http, root) if declared.http is not None else None
+    place = _listen(run, declared.http, root, declared.bridge) if declared.http is not None else None
     spec = _filled(declared, place, public_key)
     if spec.http is not None and isinstance(spec.http.root, Media):
         _lay_out(run, spec.http.root, root)
@@ -109,15 +110,19 @@ def blank_disk(run: Run, spec: Qemu) -> Origin:
     return Origin(path=path, format=looked.format, virtual_size=looked.virtual_size)
 
 
-def _listen(run: Run, declared: WebServer, root: Path) -> tuple[str, int]:
+def _listen(run: Run, declared: WebServer, root: Path, bridge: str | None) -> tuple[str, int]:
     """Start the server; answers where guests reach it. Content is put into its folder when its port is known."""
     if isinstance(declared.root, Path):
         root = declared.root.expanduser().absolute()
     else:
         root.mkdir(mode=0o700)
     address = declared.listens_at()
+    if bridge is not None and address == LOOPBACK:
+        address = address_of(bridge)
     server = run.do(Serve(root, address=address, ports=declared.port))
     host = HOST if address in (LOOPBACK, EVERYWHERE) else address
+    if bridge is not None and address == EVERYWHERE:
+        host = address_of(bridge)
     run.say(f"serving HTTP at {address}:{server.port}; guests reach it as {host}")
     return host, server.port
 
