@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packerpy.backends.qemu import diagnosis
 from packerpy.backends.qemu.argv import mac_of
-from packerpy.backends.qemu.errors import GuestGone, NoAddress
+from packerpy.backends.qemu.errors import GuestGone, NoAddress, NoBridge
 from packerpy.backends.qemu.guest import Guest
 from packerpy.contracts import Run
 
@@ -20,9 +20,14 @@ _LOOK = 0.5
 _DEVICES = Path("/sys/class/net")
 
 
-def bridges() -> list[str]:
-    """The names of the host's bridges."""
-    return sorted(path.parent.name for path in _DEVICES.glob("*/bridge"))
+def look(name: str) -> None:
+    """Whether the host has a bridge.
+
+    :raises NoBridge: it has not.
+    """
+    there = sorted(path.parent.name for path in _DEVICES.glob("*/bridge"))
+    if name not in there:
+        raise NoBridge(name, there)
 
 
 def address_of(mac: str, bridge: str) -> str | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 import attrs
 
 from packerpy.backends.qemu import bridge, diagnosis, images, origin, start
-from packerpy.backends.qemu.errors import DiskMissing, GuestGone, NoBridge
+from packerpy.backends.qemu.errors import DiskMissing, GuestGone
 from packerpy.backends.qemu.generalize import generalize
 from packerpy.backends.qemu.guest import Guest, find_guest
 from packerpy.backends.qemu.installer.checks import wants_key
@@ -23,7 +23,7 @@ from packerpy.communicators.agent import GuestAgent
 from packerpy.communicators.none import NoCommunicator
 from packerpy.communicators.ssh import SSH
 from packerpy.contracts import Communicator, CommunicatorSpec, Run, Source
-from packerpy.kit.interfaces import NoInterface
+from packerpy.errors import SourceError
 from packerpy.kit.ssh_keys import KeyKind
 from packerpy.kit.web_server import LOOPBACK
 from packerpy.values import Artifact, Endpoint, Machine, Problem
@@ -42,27 +42,31 @@ class QemuSource(Source):
     spec: Qemu
 
     def preflight(self, run: Run) -> Iterable[Problem]:
-        """Whether firmware and local disks are there."""
+        """Whether firmware, network and local files are there."""
         own = [path for path in (self.spec.uefi_code, self.spec.uefi_variables) if path is not None]
-        uefi = self.spec.firmware_kind == "uefi" and all(path.is_file() for path in own)
+        uefi = self.spec.firmware_kind == "uefi" and all(path.expanduser().is_file() for path in own)
         if uefi and start.firmware_files(self.spec) is None:
             error = start.firmware_missing(self.spec)
             yield Problem(where="firmware", what=error.brief, seen="uefi", fix=error.resolution)
-        if self.spec.bridge is not None and self.spec.bridge not in bridge.bridges():
-            lacking = NoBridge(self.spec.bridge, bridge.bridges())
-            what = f"{lacking.brief}; {lacking.details}"
-            yield Problem(where="bridge", what=what, seen=self.spec.bridge, fix=lacking.resolution)
-        if self.spec.http is not None:
-            try:
-                self.spec.http.listens_at()
-            except NoInterface as absent:
-                what, fix = f"{absent.brief}; {absent.details}", absent.resolution
-                yield Problem(where="http.interface", what=what, seen=self.spec.http.interface, fix=fix)
+        yield from self._network()
         for path in self.spec.reads():
             if not path.expanduser().exists():
                 missing = DiskMissing(path)
                 where = self._field_of(path)
                 yield Problem(where=where, what=missing.brief, seen=str(path), fix=missing.resolution)
+
+    def _network(self) -> Iterable[Problem]:
+        """The bridge, and the web server's interface."""
+        asked: dict[str, Callable[[], object]] = {}
+        if self.spec.bridge is not None:
+            asked["bridge"] = partial(bridge.look, self.spec.bridge)
+        if self.spec.http is not None:
+            asked["http.interface"] = self.spec.http.listens_at
+        for where, look in asked.items():
+            try:
+                look()
+            except SourceError as absent:
+                yield Problem(where=where, what=f"{absent.brief}; {absent.details}", fix=absent.resolution)
 
     def boot(self, run: Run) -> Machine:
         """Start a machine on an overlay and let a port lead to it; waiting for its channel is the communicator's."""

@@ -106,7 +106,8 @@ def find_binary(spec: Qemu) -> str:
 def firmware_files(spec: Qemu) -> tuple[Path, Path] | None:
     """UEFI's code and empty variables on this host; ``None`` when they are not installed."""
     known = spec.platform.secure if spec.secure_boot else spec.platform.uefi
-    pairs = ((spec.uefi_code or Path(code), spec.uefi_variables or Path(variables)) for code, variables in known)
+    own = [path and path.expanduser().absolute() for path in (spec.uefi_code, spec.uefi_variables)]
+    pairs = ((own[0] or Path(code), own[1] or Path(variables)) for code, variables in known)
     return next((pair for pair in pairs if all(path.is_file() for path in pair)), None)
 
 

@@ -253,13 +253,15 @@ def test_what_was_installed_boots_without_its_installer():
     assert (tested.iso, tested.boot_command, tested.http, tested.cd, tested.floppy) == ((), (), None, None, None)
 
 
-def test_firmware_of_ones_own(tmp_path):
+def test_firmware_of_ones_own(tmp_path, monkeypatch):
     """Each of the two files takes the place of the host's; a finished image is tested with the variables that were kept."""
     code, variables = tmp_path / "CODE.fd", tmp_path / "VARS.fd"
     code.touch()
     spec = Qemu(disk="a", firmware="uefi", uefi_code=code, keep_variables=True)
     assert list(spec.check()) == []
     assert code in set(spec.reads())
+    monkeypatch.chdir(tmp_path)
+    assert start.firmware_files(attrs.evolve(spec, uefi_code="CODE.fd")) == start.firmware_files(spec)
     assert start.firmware_files(spec) == (code, Path("/usr/share/OVMF/OVMF_VARS_4M.fd"))
     both = attrs.evolve(spec, uefi_variables=variables)
     assert start.firmware_files(both) is None
