@@ -39,10 +39,10 @@ SUPPORT = (
         "OVMF 2022.11, GRUB, QEMU 7.2",
         "run",
     ),
-    Support('`Qemu(firmware="uefi")`: a whole installation; `Qemu(kernel=…, firmware="uefi")`', "nothing", "not run"),
+    Support('`Qemu(firmware="uefi")`: a whole installation', "nothing", "not run"),
     Support(
-        "`Qemu(tpm=…)`: the firmware starts it",
-        "swtpm 0.7, SeaBIOS in QEMU 7.2; no system that uses it",
+        "`Qemu(tpm=…)`: the firmware starts it, a kernel sees it, and it is the same after an installer's reboot",
+        "swtpm 0.7, SeaBIOS and OVMF in QEMU 7.2; no system that uses it",
         "run",
     ),
     Support(
@@ -58,6 +58,11 @@ SUPPORT = (
     ),
     Support("`Qemu(vnc=…)`", "the first words of a viewer, RFC 6143, QEMU 7.2", "run"),
     Support("`Download`: logins by netrc, `s3://`", "a web server of the tests' own; moto 5.2, not S3 itself", "run"),
+    Support(
+        '`Qemu(kernel=…, firmware="uefi")`: to the installer\'s first words, and its reboot',
+        "Debian 12's network installer, OVMF 2022.11, QEMU 7.2",
+        "run",
+    ),
     Support("`Qemu(cdroms=…)` with Windows", "nothing", "not run"),
     Support('`Qemu(layers="live")` with kvm, other guests, other architectures', "nothing", "not run"),
     Support(
