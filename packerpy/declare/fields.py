@@ -1,13 +1,13 @@
-"""Converters of fields that may hold something known only later.
+"""Converters of fields that are given several things, and questions about fields.
 
-A field of that kind has the type of what the worker finds in it, for the engine has put the value in by then; before
-that, what stands for the value stands there as it is. Whoever looks at a declaration earlier asks by :func:`known`.
+A field has the type of what the worker finds in it, for the engine has put the value in by then; before that, what
+stands for the value stands there as it is. Whoever looks at a declaration earlier asks by :func:`known`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -35,9 +35,7 @@ def host_path(value: Place) -> Path:
     if isinstance(value, (str, Path)):
         return Path(value)
     if not isinstance(value, Later):
-        raise DeclarationError(
-            f"a {type(value).__name__} stands where a path belongs", resolution="give a text or a pathlib.Path"
-        )
+        raise _no_path(value)
     return cast("Path", value)
 
 
@@ -48,19 +46,36 @@ def optional_path(value: Place | None) -> Path | None:
 
 def host_paths(value: Place | Iterable[Place]) -> tuple[Path, ...]:
     """One path of the host, or many."""
-    return (host_path(value),) if isinstance(value, (str, Path, Later)) else tuple(map(host_path, value))
+    return tuple(map(host_path, one_or_many(value)))
 
 
-def word_list(value: Word | Iterable[Word] | None) -> tuple[str, ...]:
+def word_list(value: Word | Iterable[Word | Iterable[Word]] | None) -> tuple[str, ...]:
     """One word or many."""
-    if value is None:
-        return ()
-    return cast("tuple[str, ...]", (value,) if isinstance(value, (str, Later)) else tuple(value))
+    return () if value is None else one_or_many(value)
+
+
+def one_or_many(value: Any) -> tuple[Any, ...]:
+    """Items, each given itself or in a list; a list stands for its items, for a variable may turn out to be one."""
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        return (value,)
+    return tuple(part for item in value for part in one_or_many(item))
 
 
 def as_declared(value: Any) -> Any:
-    """Text, because a trailing slash means something; what is known later stays until then."""
-    return value if value is None or isinstance(value, Later) else str(value)
+    """Text, because a trailing slash means something; what is known later stays until then.
+
+    :raises DeclarationError: it is neither text nor path.
+    """
+    if value is None or isinstance(value, (str, Later)):
+        return value
+    if not isinstance(value, PurePath):
+        raise _no_path(value)
+    return str(value)
+
+
+def _no_path(value: object) -> DeclarationError:
+    brief = f"a {type(value).__name__} stands where a path belongs"
+    return DeclarationError(brief, resolution="give a text or a pathlib.Path")
 
 
 def text_map(value: Mapping[str, Text] | None) -> Mapping[str, Text]:

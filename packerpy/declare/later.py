@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from packerpy.errors import DeclarationError
 
+if TYPE_CHECKING:
+    _Anything = Any
+else:
+    _Anything = object
 
-class Later:
+
+# For a type checker it fits into every field, as its value may.
+class Later(_Anything):  # type: ignore[misc]
     """A value that is not known yet where it is declared; the engine puts the value into the field that holds it.
 
-    Variables, values of data sources and values of the build itself are such; each may stand in any field that takes
-    text, and in other fields that say so.
+    Variables, values of data sources and values of the build itself are such. One may stand in every field of every
+    declaration, whatever the field's type: also in the place of a number, a truth value, or a whole list. Its value
+    becomes what it would have become if it had been given itself; one of a wrong type is a problem of that field.
     """
 
     __slots__ = ()
 
-    __iter__: ClassVar[None] = None  # what has __getitem__ would else be taken for an endless sequence
+    if not TYPE_CHECKING:
+        __iter__ = None  # what has __getitem__ would else be taken for an endless sequence
 
     @property
     def shown(self) -> str:
         """What people see in its place until it is known: ``{release}``."""
         return "{" + type(self).__name__ + "}"
+
+    @property
+    def from_caller(self) -> bool:
+        """Whether the caller's values settle it: variables do, and what is made of them."""
+        return False
 
     def __str__(self) -> str:
         """Inside an f-string it would be frozen too early, so it says so."""
@@ -54,6 +67,11 @@ class Joined(Composed):
     parts: tuple[Any, ...]
 
     @property
+    def from_caller(self) -> bool:
+        """If all its parts are."""
+        return all(part.from_caller for part in self.parts if isinstance(part, Later))
+
+    @property
     def shown(self) -> str:
         """The parts, secrets not at all."""
         return "".join(shown_text(part) for part in self.parts)
@@ -69,6 +87,11 @@ class Computed(Composed):
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+
+    @property
+    def from_caller(self) -> bool:
+        """If all its arguments are."""
+        return all(argument.from_caller for argument in self.arguments if isinstance(argument, Later))
 
     @property
     def shown(self) -> str:

@@ -94,6 +94,11 @@ class Variable(Later):
         return "{" + self.name + "}"
 
     @property
+    def from_caller(self) -> bool:
+        """It is what the caller's values are for."""
+        return True
+
+    @property
     def wanted(self) -> Any:
         """Its type, told or taken from the default."""
         if self.type is not None:

@@ -50,7 +50,7 @@ def read_data(graph: Graph, wanted: Iterable[str], look: Look) -> tuple[tuple[Im
     filler = Filler(reader.lookup)
     filled = tuple(filler.image(image) for image in graph.images)
     uses = {place: found for place, part in parts.items() if (found := tuple(reader.uses(part)))}
-    reader.raise_failures()
+    reader.raise_failures(filler.problems)
     return filled, Readings(read=reader.readings(), uses=uses)
 
 
@@ -127,19 +127,26 @@ class _Reader:
                     if reading is not None:
                         yield Use(reading=reading.id, label=reference.shown.strip("{}"), value=self.lookup(reference))
 
-    def raise_failures(self) -> None:
-        """Whatever went wrong, all at once, in the order of the declarations."""
+    def raise_failures(self, misfits: Iterable[Problem]) -> None:
+        """Whatever went wrong, all at once, in the order of the declarations.
+
+        :param misfits: values that do not fit where they were to be put.
+        """
         failures = [self._failures[name] for name in self._names.values() if name in self._failures]
         if len(failures) == 1:
             raise failures[0]
         if failures:
             raise BuildFailures(f"{len(failures)} data sources could not be read", failures)
-        if self._problems:
-            raise ValidationError(dict.fromkeys(self._problems))
+        # What could not be read leaves more behind that does not fit.
+        problems = dict.fromkeys(self._problems if self._broken else (*self._problems, *misfits))
+        if problems:
+            raise ValidationError(problems)
 
     def _own(self, data: Data) -> Data:
         """The source with the values of others put into its fields."""
-        filled: Data = fill(data, lambda later: later if later is data else self.lookup(later))
+        problems: list[Problem] = []
+        filled: Data = fill(data, lambda later: later if later is data else self.lookup(later), problems=problems)
+        self._problems += (problem.within(data.kind) for problem in problems)
         return filled
 
     def _value(self, data: Data, path: tuple[str | int, ...], reference: Later) -> object:

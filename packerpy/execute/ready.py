@@ -11,7 +11,7 @@ from packerpy.declare.fill import fill
 from packerpy.errors import ProvisionError, ValidationError
 from packerpy.kit.choices import suggestion
 from packerpy.kit.ssh_keys import public_of
-from packerpy.values import Machine
+from packerpy.values import Machine, Problem
 
 
 def ready(run: Run, spec: Any, machine: Machine | None) -> Any:
@@ -21,11 +21,12 @@ def ready(run: Run, spec: Any, machine: Machine | None) -> Any:
     :raises ProvisionError: the build does not know such a value.
     :raises ValidationError: the declaration makes no sense with it.
     """
-    filled = fill(spec, lambda later: _value(run, later, machine))
-    if filled is not spec:
-        problems = tuple(filled.check())
-        if problems:
-            raise ValidationError(problems)
+    problems: list[Problem] = []
+    filled = fill(spec, lambda later: _value(run, later, machine), problems=problems)
+    if filled is not spec and not problems:
+        problems += filled.check()
+    if problems:
+        raise ValidationError(problems)
     return filled
 
 

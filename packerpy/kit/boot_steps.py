@@ -6,17 +6,19 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from packerpy.declare import Later, Secret
+from packerpy.declare import Later
+from packerpy.declare.declaration import AS_ITEM, declaration
+from packerpy.declare.fields import one_or_many
 from packerpy.declare.values import Text
 from packerpy.errors import DeclarationError
 
 
 def typed(value: Text | Iterable[Text]) -> tuple[Text, ...]:
     """One text or several."""
-    return (value,) if isinstance(value, (str, Later, Secret)) else tuple(value)
+    return one_or_many(value)
 
 
-@attrs.frozen
+@declaration
 class BootStep:
     """What is typed, and why.
 
@@ -24,7 +26,7 @@ class BootStep:
     :ivar description: told when its turn comes; empty tells nothing.
     """
 
-    command: tuple[Text, ...] = attrs.field(converter=typed)
+    command: tuple[Text, ...] = attrs.field(converter=typed, metadata=AS_ITEM)
     description: str = attrs.field(default="", metadata={"key": False})
 
 
@@ -37,7 +39,7 @@ def boot_steps(value: Iterable[BootStep | Sequence[object]]) -> tuple[BootStep, 
 
 
 def _step(item: Sequence[object]) -> BootStep:
-    if isinstance(item, str) or not 1 <= len(item) <= 2 or not all(isinstance(text, str) for text in item[1:]):
+    if isinstance(item, str) or not 1 <= len(item) <= 2 or not all(isinstance(text, (str, Later)) for text in item[1:]):
         raise DeclarationError(
             "a step of boot_steps is a pair of what is typed and what it is for",
             details=f"seen: {item!r}",

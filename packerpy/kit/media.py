@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import attrs
 
 from packerpy.declare import Later, Secret
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import Place, as_declared
 from packerpy.declare.later import Joined, as_text
 from packerpy.declare.values import Text
@@ -28,7 +29,7 @@ def _pairs(value: Mapping[str, Content] | Iterable[tuple[str, Content]]) -> tupl
     return tuple(sorted(((name.lstrip("/"), content) for name, content in pairs), key=lambda pair: pair[0]))
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Media:
     """Files on a CD, a floppy, or a web server.
 

@@ -10,7 +10,8 @@ import attrs
 
 from packerpy.contracts import Run
 from packerpy.declare import Later
-from packerpy.declare.fields import Place
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import Place, one_or_many
 from packerpy.errors import DeclarationError
 from packerpy.kit.checksum import parse as parse_checksum
 from packerpy.kit.choices import suggestion
@@ -30,7 +31,7 @@ def places(value: Place | Iterable[Place] | None) -> tuple[Place, ...]:
     return tuple(Path(place) if isinstance(place, str) and "://" not in place else place for place in several)
 
 
-@attrs.frozen
+@declaration
 class Download:
     """A file for a machine: an address or a path, or several that are tried in order.
 
@@ -86,7 +87,7 @@ def fetch(run: Run, where: str, declared: Iterable[Place], checksum: Promised) -
     from packerpy.kit.mirrors import fetch_first
 
     known: list[str | Path] = []
-    for place in declared:
+    for place in one_or_many(declared):
         if isinstance(place, Later):
             raise DeclarationError(f"{where} has no value yet: {place.shown}")
         known.append(place)

@@ -10,9 +10,10 @@ from typing import ClassVar
 import attrs
 
 from packerpy.contracts import ReadsFiles
-from packerpy.declare.fields import Place, host_paths, known, optional_path, pairs, text_map, word_list
-from packerpy.declare.later import Later, shown_text
-from packerpy.declare.values import Secret, Text
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import Place, host_paths, known, one_or_many, optional_path, pairs, text_map, word_list
+from packerpy.declare.later import shown_text
+from packerpy.declare.values import Text
 from packerpy.kit.choices import suggestion
 from packerpy.values import Problem
 
@@ -22,10 +23,8 @@ _LONGEST_TITLE = 70
 
 
 def line_list(value: Text | Iterable[Text | Iterable[Text]]) -> tuple[Text, ...]:
-    """Lines given one by one, or in a list; a number may have been put in the place of what stood for one."""
-    if isinstance(value, (str, int, float, Later, Secret)):
-        return (value,)
-    return tuple(line for item in value for line in line_list(item))
+    """Lines given one by one, or in a list."""
+    return one_or_many(value)
 
 
 def script_list(script: Place | None, scripts: Place | Iterable[Place]) -> tuple[Path, ...]:
@@ -57,7 +56,7 @@ def _codes(value: Iterable[int]) -> tuple[int, ...]:
     return tuple(value)
 
 
-@attrs.frozen
+@declaration
 class Script(ReadsFiles):
     """Lines that are one script, or script files of the host, and what they find when they run.
 
@@ -110,7 +109,7 @@ class Script(ReadsFiles):
 SYSTEMS = ("linux", "darwin", "windows", "freebsd", "openbsd", "netbsd", "solaris")
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class HostScript(Script):
     """A script that runs on the host, whoever runs it.
 
@@ -141,7 +140,7 @@ class HostScript(Script):
         timeout: float | None = None,
     ) -> None:
         self.__attrs_init__(
-            (*lines, tuple(inline)),
+            (*lines, inline),
             scripts=script_list(script, scripts),
             env=env,
             interpreter=interpreter,

@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 
 from packerpy.contracts import Run
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import as_declared, optional_path
 from packerpy.errors import BuildError, DeclarationError
 from packerpy.kit import process
@@ -27,7 +28,7 @@ _ARMOR = re.compile(r"-----BEGIN PGP [A-Z ]+-----\r?\n(?P<body>.*?)-----END PGP 
 TOOL = HostTool(name="gpgv", package="gpgv", needed_for="signatures of checksum files")
 
 
-@attrs.frozen
+@declaration
 class Sums:
     """A checksum that stands in a publisher's file, by the name of the image.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from packerpy.declare.declaration import declaration
 from packerpy.kit.interfaces import address_of
 from packerpy.kit.media import Content, Media, media
 from packerpy.values import Problem
@@ -41,7 +42,7 @@ def check_ports(where: str, ports: tuple[int, int] | None) -> Iterable[Problem]:
         yield Problem(where=where, what="is not a port or a range of ports", seen=repr(ports), fix=fix)
 
 
-@attrs.frozen
+@declaration
 class WebServer:
     """A web server that lasts as long as the build's machine.
 

@@ -97,7 +97,7 @@ class Drafter:
         if not all(before.key for before in on):
             return None, ""
         if not getattr(spec, "cache", True):
-            return None, f"{spec.title!r} says cache=False"
+            return None, f"{title_of(spec)!r} says cache=False"
         start: tuple[str, ...] = ()
         if kind is TaskKind.BOOT:
             # A machine without checkpoints belongs to one build, so the build's name is in all of its keys.

@@ -18,8 +18,9 @@ from typing import Any
 import attrs
 
 from packerpy.contracts import KeyedAs, ReadsFiles, offers
-from packerpy.declare import Output, Secret
-from packerpy.declare.walk import PLAIN
+from packerpy.declare import Later, Output, Secret
+from packerpy.declare.fill import shown_form
+from packerpy.declare.walk import PLAIN, has
 from packerpy.plan.functions import Unkeyable, encode_function
 from packerpy.plan.known import Known
 from packerpy.values import Artifact
@@ -125,8 +126,15 @@ class Encoder:
 
 
 def _paths(value: object) -> list[Path]:
-    """What a declaration reads."""
-    return list(value.reads()) if offers(value, ReadsFiles) else []
+    """What a declaration reads; a file whose name only the machine tells was refused before."""
+    if not offers(value, ReadsFiles):
+        return []
+    try:
+        return list(value.reads())
+    except (AttributeError, TypeError):
+        if not has(value, Later):
+            raise
+        return list(shown_form(value).reads())
 
 
 @functools.cache
@@ -155,4 +163,4 @@ def capture_fields(cls: type) -> tuple[str, ...]:
 
 def paths_read(specs: Iterable[object]) -> set[Path]:
     """Every path that some declarations read."""
-    return {path for spec in specs if offers(spec, ReadsFiles) for path in spec.reads()}
+    return {path for spec in specs for path in _paths(spec)}

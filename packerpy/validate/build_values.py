@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from packerpy.contracts import FillsValues, ReadsFiles
 from packerpy.declare import BuildValue
-from packerpy.declare.fill import fill
+from packerpy.declare.fill import shown_form
 from packerpy.declare.walk import field_names, find, has
 from packerpy.validate.data import data_in
 from packerpy.validate.filler import PARTS
@@ -40,7 +40,7 @@ def _paths(build: Build) -> Iterator[Problem]:
             values = tuple(find(step, BuildValue)) if isinstance(step, ReadsFiles) else ()
             if not values:
                 continue
-            shown = fill(step, lambda later: later.shown)
+            shown = shown_form(step)
             for value in values:
                 if any(value.shown in str(path) for path in shown.reads()):
                     what = "files of the host are read when a build is planned, and this is known only with its machine"

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from packerpy.declare import Data, Later
+from packerpy.declare.fit import domain
 from packerpy.declare.walk import field_names, find, has
 from packerpy.registry import steps_of
 from packerpy.validate.graph import Build
@@ -46,15 +47,27 @@ def check_data(builds: Iterable[Build]) -> Iterator[Problem]:
 
 
 def checked(spec: Any) -> Iterator[Problem]:
-    """What a declaration says of itself; fields whose values are not known yet are checked when they are."""
+    """What a declaration says of itself; what depends on values that are not known yet is checked when they are."""
     unknown = _unknown_fields(spec)
+    if not unknown:
+        yield from spec.check()
+        return
     try:
         problems = tuple(spec.check())
-    except Exception:
-        if not unknown:
-            raise
+        for variant in _variants(spec, unknown):
+            found = set(variant.check())
+            problems = tuple(problem for problem in problems if problem in found)
+    except Exception:  # noqa: BLE001  whatever a check makes of what it was not written for
         return
     yield from (problem for problem in problems if _field(problem.where) not in unknown)
+
+
+def _variants(spec: Any, unknown: Iterable[str]) -> Iterator[Any]:
+    """The declaration with other values in the place of unknown ones: what is wrong with it is so for all of them."""
+    for name in unknown:
+        if isinstance(getattr(spec, name), Later):
+            for value in domain(type(spec), name):
+                yield attrs.evolve(spec, **{getattr(attrs.fields(type(spec)), name).alias: value})
 
 
 def _unknown_fields(spec: Any) -> set[str]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import attrs
 
 from packerpy.declare import Image, Later, Output
-from packerpy.declare.fill import fill
+from packerpy.declare.fill import fill, same
 from packerpy.declare.walk import find, has
+from packerpy.values import Problem
 
 PARTS = ("sources", "provision", "tests", "test_on", "post", "error_cleanup")
 """Fields of an image that may hold what stands for a value."""
@@ -18,9 +19,11 @@ class Filler:
     """Fills images, and those they refer to, each once; what has nothing to fill stays the same object.
 
     :param lookup: see :func:`packerpy.declare.fill.fill`.
+    :ivar problems: values that do not fit where they were to be put.
     """
 
     def __init__(self, lookup: Callable[[Later], object]) -> None:
+        self.problems: list[Problem] = []
         self._lookup = lookup
         self._done: dict[int, Image] = {}
 
@@ -37,11 +40,16 @@ class Filler:
             waiting.pop()
             if id(current) not in self._done:
                 changed = any(self._done[id(base)] is not base for base in bases)
-                self._done[id(current)] = filled(current, self._lookup, self._output) if changed else self._own(current)
+                self._done[id(current)] = self._filled(current, self._output) if changed else self._own(current)
         return self._done[id(image)]
 
     def _own(self, image: Image) -> Image:
-        return filled(image, self._lookup) if has(_parts(image), Later) else image
+        return self._filled(image) if has(_parts(image), Later) else image
+
+    def _filled(self, image: Image, output: Callable[[Output], Output] = same) -> Image:
+        made, problems = filled(image, self._lookup, output)
+        self.problems += (problem.within(image.name) for problem in problems)
+        return made
 
     def _output(self, output: Output) -> Output:
         if isinstance(output.image, str) or self._done[id(output.image)] is output.image:
@@ -54,9 +62,14 @@ def _parts(image: Image) -> tuple[object, ...]:
 
 
 def filled(
-    image: Image, lookup: Callable[[Later], object], output: Callable[[Output], Output] = lambda output: output
-) -> Image:
-    """The image with values put in; the same object if there is nothing to put in."""
-    before = _parts(image)
-    after = fill(before, lookup, output)
-    return image if after is before else image.with_parts(**dict(zip(PARTS, after, strict=True)))
+    image: Image, lookup: Callable[[Later], object], output: Callable[[Output], Output] = same
+) -> tuple[Image, list[Problem]]:
+    """The image with values put in, the same object if there is nothing to put in; and which values do not fit."""
+    problems: list[Problem] = []
+    after: dict[str, object] = {}
+    for part, before in zip(PARTS, _parts(image), strict=True):
+        found: list[Problem] = []
+        after[part] = fill(before, lookup, output, found)
+        problems += (problem.within(part) for problem in found)
+    changed = any(after[part] is not getattr(image, part) for part in PARTS)
+    return image.with_parts(**after) if changed else image, problems

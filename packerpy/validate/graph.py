@@ -80,7 +80,7 @@ def collect(wanted: Iterable[Image]) -> Graph:
     """The graph of the wanted images and everything they refer to."""
     problems: list[Problem] = []
     by_name = _by_name(wanted, problems)
-    by_image = {name: tuple(_builds(image)) for name, image in by_name.items()}
+    by_image = {name: tuple(_builds(image, problems)) for name, image in by_name.items()}
     builds = {build.name: build for group in by_image.values() for build in group}
     problems.extend(_clashes(by_image))
     images = tuple(by_name.values())
@@ -139,15 +139,15 @@ def _by_name(images: Iterable[Image], problems: list[Problem]) -> dict[str, Imag
     return found
 
 
-def _builds(image: Image) -> Iterator[Build]:
+def _builds(image: Image, problems: list[Problem]) -> Iterator[Build]:
     """One build a source; the same name twice is reported by :func:`_clashes`."""
     several = len(image.sources) > 1
     for source in image.sources:
         own = getattr(source, "name", "") or getattr(source, "kind", type(source).__name__)
-        yield _own(f"{image.name}.{own}" if several else image.name, image, source)
+        yield _own(f"{image.name}.{own}" if several else image.name, image, source, problems)
 
 
-def _own(name: BuildName, image: Image, source: SourceSpec) -> Build:
+def _own(name: BuildName, image: Image, source: SourceSpec, problems: list[Problem]) -> Build:
     """A build with those of its own values filled in that are known already."""
     known = {"name": name, "image": image.name, "source": getattr(source, "kind", "")}
 
@@ -157,7 +157,9 @@ def _own(name: BuildName, image: Image, source: SourceSpec) -> Build:
     parts = (source, image.provision, image.tests, image.test_on, image.post, image.error_cleanup)
     if not has(parts, Later):
         return Build(name=name, image=image, source=source)
-    return Build(name=name, image=filled(image, lookup), source=fill(source, lookup))
+    made, misfits = filled(image, lookup)
+    problems += (problem.within(name) for problem in misfits)
+    return Build(name=name, image=made, source=fill(source, lookup, problems=[]))
 
 
 def _clashes(by_image: Mapping[str, tuple[Build, ...]]) -> Iterator[Problem]:

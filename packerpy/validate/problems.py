@@ -11,6 +11,7 @@ from typing import Any, get_args
 import attrs
 
 from packerpy.contracts import TestsArtifacts, offers
+from packerpy.declare.fields import known
 from packerpy.declare.image import Image, Keep, Step
 from packerpy.kit.choices import suggestion
 from packerpy.provisioners.meta.specs import Meta
@@ -134,8 +135,8 @@ def _of_name(name: object) -> Iterator[Problem]:
 def _of_source(source: Any) -> Iterator[Problem]:
     """Its own problems, and those of the communicator that is declared in it."""
     yield from _of_spec(source, "a source")
-    declared = getattr(source, "communicator", None)
-    if declared is not None and attrs.has(type(source)) and "communicator" in attrs.fields_dict(type(source)):
+    declared = getattr(source, "communicator", None) if attrs.has(type(source)) else None
+    if declared is not None and known(declared) and "communicator" in attrs.fields_dict(type(source)):
         yield from (problem.within("communicator") for problem in _of_spec(declared, "a communicator"))
 
 

@@ -59,7 +59,12 @@ def resolve(images: Iterable[Image], given: Given) -> Resolved:
     filler = Filler(resolver.lookup)
     filled = tuple(filler.image(image) for image in images)
     declared = sorted(resolver.declared)
-    problems = (*resolver.problems, *_unknown(given.named, declared), *_declarations(given.files, declared))
+    problems = (
+        *resolver.problems,
+        *filler.problems,
+        *_unknown(given.named, declared),
+        *_declarations(given.files, declared),
+    )
     undeclared = tuple(_unknown(given.files, declared))
     return Resolved(images=filled, problems=tuple(dict.fromkeys(problems)), undeclared=undeclared)
 

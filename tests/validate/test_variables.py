@@ -12,17 +12,19 @@ import packerpy as pp
 from packerpy.errors import DeclarationError
 from packerpy.execute.calls import undeclared
 from packerpy.plan import TaskKind
+from packerpy.testing.specs import Steps
 
 
 def _image(variable: Any) -> pp.Image:
-    return pp.Image("web", pp.Fake(), provision=[pp.Shell("true", env={"V": variable})])
+    """Used in a field that takes anything."""
+    return pp.Image("web", pp.Fake(), provision=[Steps(print, secret=variable)])
 
 
 def _value(variable: Any, tmp_path: Path, **options: Any) -> Any:
     """What a field gets."""
     planned = pp.plan(_image(variable), output=tmp_path, **options)
     (step,) = planned.builds["web"].of(TaskKind.STEP)
-    return step.spec.env["V"]
+    return step.spec.secret
 
 
 def _problems(variable: Any, **options: Any) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-import attrs
-
 from packerpy.declare import Secret
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem
 
 RetryMode = Literal["standard", "adaptive", "legacy"]
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Vault:
     """Keys that HashiCorp Vault makes for the build, by its secrets engine for AWS; needs ``packerpy[vault]``.
 
@@ -61,7 +60,7 @@ def _by_value(where: str, secret: Secret | None) -> Iterable[Problem]:
         yield Problem(where=where, what="must not be given by its value", fix=fix)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Access:
     """Credentials and connection.
 

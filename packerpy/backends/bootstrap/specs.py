@@ -13,6 +13,7 @@ from packerpy.backends.bootstrap.suites import Distribution, distribution
 from packerpy.backends.bootstrap.users import User
 from packerpy.contracts import SourceSpec
 from packerpy.declare import Later
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.kit import namespaces
 from packerpy.values import HostTool, Problem, Resources, Support
@@ -31,7 +32,7 @@ def _epoch() -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Bootstrap(SourceSpec):
     """A disk made from distribution packages: boots on BIOS and UEFI, talks on the serial console, lets root in by key.
 

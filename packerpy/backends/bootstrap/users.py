@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from packerpy.declare import Secret
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.values import Problem
 
@@ -15,7 +16,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _SHELL = re.compile(r"/[\w./-]+")
 
 
-@attrs.frozen
+@declaration
 class User:
     """An account.
 

@@ -10,12 +10,14 @@ import attrs
 
 from packerpy.contracts import Source, SourceSpec
 from packerpy.declare import Output
+from packerpy.declare.declaration import FROM_CALLER, declaration
+from packerpy.declare.fields import known, optional_path
 from packerpy.values import Artifact, Problem, Resources, Support
 
 Phase = Literal["preflight", "boot", "connect", "command", "capture"]
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Fake(SourceSpec):
     """A machine that is a folder; its shell runs nothing and remembers every command in ``commands.log``.
 
@@ -40,9 +42,9 @@ class Fake(SourceSpec):
     boot_seconds: float = 0.0
     memory: int = 0
     cpus: float = 0.0
-    remote: Path | None = None
+    remote: Path | None = attrs.field(default=None, converter=optional_path)
     layers: Literal["live", "off"] = "off"
-    name: str = ""
+    name: str = attrs.field(default="", metadata=FROM_CALLER)
 
     def check(self) -> Iterable[Problem]:
         """Times and sizes are not negative."""
@@ -53,7 +55,7 @@ class Fake(SourceSpec):
 
     def resources(self) -> Resources:
         """As declared."""
-        return Resources(memory=self.memory, cpus=self.cpus)
+        return Resources(memory=self.memory if known(self.memory) else 0, cpus=self.cpus if known(self.cpus) else 0.0)
 
     def for_test(self, artifact: Artifact) -> Fake:
         """The same machine, started with the artifact's files."""

@@ -15,7 +15,8 @@ from packerpy.backends.qemu.vnc import Vnc, vnc
 from packerpy.contracts import CommunicatorSpec, Source, SourceSpec
 from packerpy.declare import Later, Output
 from packerpy.declare.build_values import GIVEN
-from packerpy.declare.fields import Place, optional_path
+from packerpy.declare.declaration import AS_ITEM, FROM_CALLER, declaration
+from packerpy.declare.fields import Place, known, optional_path
 from packerpy.declare.values import Text
 from packerpy.kit import floppy
 from packerpy.kit.boot_steps import BootStep, boot_steps, typed
@@ -63,7 +64,7 @@ def _words(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Qemu(SourceSpec):
     """A machine in QEMU, started from a disk image that is never written to, or from an installer's ISO.
 
@@ -166,9 +167,9 @@ class Qemu(SourceSpec):
     checksum: str | Later | Sums | None = None
     kernel: Download | None = attrs.field(default=None, converter=download)
     initrd: Download | None = attrs.field(default=None, converter=download)
-    kernel_args: tuple[Text, ...] = attrs.field(default=(), converter=typed)
+    kernel_args: tuple[Text, ...] = attrs.field(default=(), converter=typed, metadata=AS_ITEM)
     install_timeout: float = attrs.field(default=7200.0, metadata={"key": False})
-    boot_command: tuple[Text, ...] = attrs.field(default=(), converter=typed)
+    boot_command: tuple[Text, ...] = attrs.field(default=(), converter=typed, metadata=AS_ITEM)
     boot_steps: tuple[BootStep, ...] = attrs.field(default=(), converter=boot_steps)
     boot_wait: float = 10.0
     key_interval: float = 0.1
@@ -212,7 +213,7 @@ class Qemu(SourceSpec):
     format: Format = attrs.field(default="qcow2", metadata=_CAPTURE)
     layers: Layers = "live"
     compress: bool | Literal["zstd", "zlib"] = attrs.field(default=False, metadata=_CAPTURE)
-    name: str = ""
+    name: str = attrs.field(default="", metadata=FROM_CALLER)
 
     @property
     def platform(self) -> Platform:
@@ -287,7 +288,7 @@ class Qemu(SourceSpec):
         given = (*self.iso, *self.extra_disks, self.uefi_code, self.uefi_variables)
         yield from (path for path in given if isinstance(path, Path))
         for files in (self.kernel, self.initrd, *self.cdroms, self.http, self.cd, self.floppy):
-            if files is not None:
+            if files is not None and known(files):
                 yield from files.reads()
 
     def downloads(self) -> Mapping[str, str]:
@@ -308,7 +309,7 @@ class Qemu(SourceSpec):
     def resources(self) -> Resources:
         """The guest's memory and what QEMU itself takes; the guest's processors."""
         memory = 0 if isinstance(self.memory, Later) else parse_size(self.memory)
-        return Resources(memory=memory + _OVERHEAD, cpus=float(self.cpus))
+        return Resources(memory=memory + _OVERHEAD, cpus=float(self.cpus) if known(self.cpus) else 0.0)
 
     def tools(self) -> Iterable[HostTool]:
         """The emulator, its disk tool, and what ties them to us."""
@@ -324,8 +325,11 @@ class Qemu(SourceSpec):
 
     def for_test(self, artifact: Artifact) -> Qemu:
         """The same hardware, started from the artifact's disks."""
-        variables = artifact.outputs.get("uefi_variables")
-        extra = [artifact.outputs.get(f"disk{number + 1}") for number in range(len(self.extra_disks))]
+        made, extra = artifact.outputs, self.extra_disks
+        variables = made.get("uefi_variables")
+        if known(extra):
+            named = enumerate(extra, 1)
+            extra = tuple(Path(made[f"disk{n}"]) if f"disk{n}" in made else declared for n, declared in named)
         return attrs.evolve(
             self,
             disk=artifact,
@@ -343,9 +347,7 @@ class Qemu(SourceSpec):
             disk_size=None,
             uefi_variables=Path(variables) if variables else self.uefi_variables,
             keep_variables=False,
-            extra_disks=[
-                Path(path) if path else declared for path, declared in zip(extra, self.extra_disks, strict=True)
-            ],
+            extra_disks=extra,
             generalize=False,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from packerpy.declare import Secret
+from packerpy.declare.declaration import declaration
 from packerpy.errors import SourceError
 from packerpy.kit.web_server import LOOPBACK, check_ports, port_range
 from packerpy.values import Problem
@@ -24,7 +25,7 @@ _LONGEST = 8
 """Characters of a password that VNC looks at."""
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Vnc:
     """A VNC server that shows a machine's screen and takes keys for it; where it is stands in the build's log.
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from packerpy.communicators.ssh.specs import SSH
 from packerpy.contracts import CommunicatorSpec, TellsTheWay
+from packerpy.declare.declaration import declaration
 from packerpy.values import Machine, Problem, Support
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ _UPLOADS = SSH(timeout=60, handshake_attempts=2)
 """The machine has booted, and its server either runs or does not."""
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class GuestAgent(CommunicatorSpec, TellsTheWay):
     """QEMU's guest agent, over the serial port that the machine's platform made for it.
 

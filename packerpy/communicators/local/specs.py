@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import CommunicatorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.kit import namespaces
 from packerpy.values import HostTool, Problem, Support
@@ -23,7 +24,7 @@ def wrapper_problems(where: str, wrapper: tuple[str, ...]) -> Iterable[Problem]:
         yield Problem(where=where, what="does not begin with a program", seen=repr(wrapper), fix=fix)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Local(CommunicatorSpec):
     """Commands run on this host: by ``chroot`` in a tree of it, or, if asked for, on the host itself.
 

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import ClassVar, NoReturn
 
-import attrs
-
 from packerpy.contracts import Communicator, CommunicatorSpec, Connector, OutputSink, Run
+from packerpy.declare.declaration import declaration
 from packerpy.errors import CommunicatorError
 from packerpy.values import Command, Completed, Machine, Problem, Support
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class NoCommunicator(CommunicatorSpec):
     """There is no channel; only an image without steps and tests can use this."""
 

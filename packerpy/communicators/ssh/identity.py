@@ -8,6 +8,7 @@ from typing import Literal
 
 import attrs
 
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path, host_paths, optional_path, word_list
 from packerpy.declare.values import Secret
 from packerpy.errors import CommunicatorError
@@ -46,7 +47,7 @@ def pairs_hidden(value: Answers) -> str:
     return repr({part: "<secret>" for part, _ in value})
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Login:
     """Fields that :class:`packerpy.SSH` and :class:`packerpy.Bastion` share; described there."""
 

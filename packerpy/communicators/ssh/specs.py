@@ -13,6 +13,7 @@ from packerpy.communicators.ssh.by_hand import ssh_command
 from packerpy.communicators.ssh.identity import Login
 from packerpy.communicators.ssh.way import Bastion, Proxy, check_tunnels
 from packerpy.contracts import CommunicatorSpec, TellsTheWay
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.kit.choices import suggestion
 from packerpy.kit.ssh_keys import KEY_KINDS, KeyKind
@@ -29,7 +30,7 @@ def _bastions(value: Bastion | Iterable[Bastion]) -> tuple[Bastion, ...]:
     return (value,) if isinstance(value, Bastion) else tuple(value)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class SSH(Login, CommunicatorSpec, TellsTheWay):
     """A login over SSH. What is not given here, the source knows: address, port, user and the key made for the build.
 

@@ -9,18 +9,26 @@ from typing import Literal
 import attrs
 
 from packerpy.communicators.ssh.identity import HostKeyPolicy, Login, hidden, is_port
+from packerpy.declare.declaration import declaration
+from packerpy.declare.later import computed
 from packerpy.declare.values import Secret
 from packerpy.kit.choices import suggestion
 from packerpy.values import Problem
 
 ProxyProtocol = Literal["socks5", "http"]
 
-_PORTS: dict[ProxyProtocol, int] = {"socks5": 1080, "http": 8080}
+_PORTS: dict[str, int] = {"socks5": 1080, "http": 8080}
+
+
+def _port(protocol: str) -> int:
+    """Its usual one."""
+    return _PORTS.get(protocol, 1080)
+
 
 _TUNNEL = re.compile(r"(?P<listen>\d+):(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>\d+)")
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Bastion(Login):
     """A host that is logged in to on the way to a machine (OpenSSH's ``ProxyJump``).
 
@@ -54,7 +62,7 @@ class Bastion(Login):
         yield from self.check_login()
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Proxy:
     """A proxy through which the machine, or its first bastion, is reached. Names are resolved by the proxy.
 
@@ -67,7 +75,9 @@ class Proxy:
 
     host: str
     protocol: ProxyProtocol = "socks5"
-    port: int = attrs.field(default=attrs.Factory(lambda self: _PORTS.get(self.protocol, 1080), takes_self=True))
+    port: int = attrs.field(
+        default=attrs.Factory(lambda self: computed(_port, self.protocol).settled(), takes_self=True)
+    )
     user: str | None = None
     password: Secret | str | None = attrs.field(default=None, repr=hidden)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import attrs
 
 from packerpy.contracts import CommunicatorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import optional_path
 from packerpy.declare.values import Secret
 from packerpy.kit.choices import suggestion
@@ -28,7 +29,7 @@ def _hidden(value: Secret | str | None) -> str:
     return "None" if value is None else "<secret>"
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class WinRM(CommunicatorSpec):
     r"""A login over WinRM, Windows' own way of remote management (WS-Management with remote shells).
 

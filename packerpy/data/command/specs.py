@@ -10,14 +10,16 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Secret, Text
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import optional_path, pairs, text_map
 from packerpy.declare.later import Joined, shown_text
 from packerpy.kit.choices import suggestion
 from packerpy.kit.formats import Format
+from packerpy.kit.scripts import line_list
 from packerpy.values import Problem, Support
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class CommandData(Data):
     """What a program of the host prints: ``CommandData("nproc")["text"]``.
 
@@ -35,7 +37,7 @@ class CommandData(Data):
     kind: ClassVar[str] = "command"
     support: ClassVar[tuple[Support, ...]] = (Support("`CommandData`", "programs of the host", "run"),)
 
-    argv: tuple[Text, ...]
+    argv: tuple[Text, ...] = attrs.field(converter=line_list)
     env: Mapping[str, Text] = attrs.field(converter=text_map, eq=pairs)
     folder: Path | None = attrs.field(converter=optional_path)
     format: Format
@@ -54,7 +56,7 @@ class CommandData(Data):
         secret: bool = False,
         name: str = "",
     ) -> None:
-        self.__attrs_init__((*words, *argv), env or {}, folder, format, timeout, secret, name)
+        self.__attrs_init__((*words, argv), env or {}, folder, format, timeout, secret, name)
 
     @property
     def title(self) -> str:

@@ -10,12 +10,13 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Later
+from packerpy.declare.declaration import declaration
 from packerpy.kit.choices import suggestion
 from packerpy.kit.formats import Format
 from packerpy.values import Problem, Support
 
 
-@attrs.frozen
+@declaration
 class FileData(Data):
     """What a file of the host says.
 

@@ -10,11 +10,12 @@ import attrs
 
 from packerpy.contracts import DataSource, DescribesTools
 from packerpy.declare import Data
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path
 from packerpy.values import HostTool, Problem, Support
 
 
-@attrs.frozen
+@declaration
 class GitRevision(Data, DescribesTools):
     """Where a git checkout stands: ``GitRevision()["commit"]``.
 

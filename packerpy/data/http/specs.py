@@ -10,6 +10,7 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Later, Text
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import pairs, text_map
 from packerpy.declare.later import shown_text
 from packerpy.kit.choices import suggestion
@@ -24,7 +25,7 @@ def _codes(value: int | Iterable[int]) -> tuple[int, ...]:
     return (value,) if isinstance(value, int) else tuple(value)
 
 
-@attrs.frozen
+@declaration
 class HTTPData(Data):
     """The answer of a web server: ``HTTPData("https://…/latest.json")["data"]["version"]``.
 

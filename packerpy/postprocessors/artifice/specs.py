@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import PostProcessorSpec
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import as_declared, one_or_many
 from packerpy.values import Problem, Support
 
 if TYPE_CHECKING:
     from packerpy.postprocessors.artifice.worker import Worker
 
 
-@attrs.frozen(init=False)
+def _names(value: Iterable[str | Path | Iterable[str | Path]]) -> tuple[str, ...]:
+    return tuple(map(as_declared, one_or_many(value)))
+
+
+@declaration(init=False)
 class Artifice(PostProcessorSpec):
     """Adopt files: what comes next in the chain sees them in place of the artifact's own.
 
@@ -33,7 +39,7 @@ class Artifice(PostProcessorSpec):
     keeps_input: ClassVar[bool] = True
     makes_files: ClassVar[bool | None] = True
 
-    files: tuple[str, ...]
+    files: tuple[str, ...] = attrs.field(converter=_names)
     add: bool
     makes: str
     keep_input: bool | None
@@ -46,8 +52,7 @@ class Artifice(PostProcessorSpec):
         makes: str = "files",
         keep_input: bool | None = None,
     ) -> None:
-        listed = [files] if isinstance(files, (str, Path)) else files
-        self.__attrs_init__(tuple(str(name) for name in (*patterns, *listed)), add, makes, keep_input)
+        self.__attrs_init__((*patterns, files), add, makes, keep_input)
 
     @property
     def title(self) -> str:

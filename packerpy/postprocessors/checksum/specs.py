@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import PostProcessorSpec
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import as_declared, word_list
 from packerpy.kit.checksum import ALGORITHMS
 from packerpy.kit.choices import suggestion
 from packerpy.values import Problem, Support
@@ -22,11 +24,11 @@ PLACES = ("type", "file", "image", "build", "builder")
 MODES = ("update", "replace", "append")
 
 
-def _types(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([value] if isinstance(value, str) else value))
+def _types(value: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word_list(value))) or ("sha256",)
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class Checksum(PostProcessorSpec):
     """Write the digests of every file of the artifact, in the format that ``sha256sum -c`` and its siblings read.
 
@@ -59,8 +61,7 @@ class Checksum(PostProcessorSpec):
         mode: str = "update",
         keep_input: bool | None = None,
     ) -> None:
-        name = str(output) if output is not None else None
-        self.__attrs_init__((*names, *_types(types)) or ("sha256",), name, mode, keep_input)
+        self.__attrs_init__((*names, types), as_declared(output), mode, keep_input)
 
     @property
     def title(self) -> str:

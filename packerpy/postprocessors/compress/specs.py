@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import PostProcessorSpec
+from packerpy.declare.declaration import declaration
+from packerpy.declare.later import computed
 from packerpy.kit.choices import suggestion
 from packerpy.values import Problem, Support
 
@@ -45,7 +47,7 @@ def _format(name: str | None) -> str:
     return next((form for ending, form in _ENDINGS.items() if (name or "").endswith(ending)), "zst")
 
 
-@attrs.frozen
+@declaration
 class Compress(PostProcessorSpec):
     """Compress the artifact's files, using all processors.
 
@@ -73,7 +75,9 @@ class Compress(PostProcessorSpec):
     needs_files: ClassVar[bool] = True
 
     name: str | None = attrs.field(default=None, kw_only=True)
-    format: str = attrs.field(default=attrs.Factory(lambda self: _format(self.name), takes_self=True))
+    format: str = attrs.field(
+        default=attrs.Factory(lambda self: computed(_format, self.name).settled(), takes_self=True)
+    )
     level: int | None = attrs.field(default=None, kw_only=True)
     keep_input: bool | None = attrs.field(default=None, kw_only=True)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import DescribesTools, PostProcessorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.kit.choices import suggestion
 from packerpy.postprocessors.convert.formats import FORMATS, Format
 from packerpy.values import HostTool, Problem, Support, frozen_map
@@ -22,7 +23,7 @@ def _hash_map(value: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
-@attrs.frozen
+@declaration
 class Convert(PostProcessorSpec, DescribesTools):
     """Convert the artifact's disks to another format, by ``qemu-img``.
 

@@ -10,6 +10,7 @@ import attrs
 
 from packerpy.contracts import PostProcessorSpec
 from packerpy.declare import Secret
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path, pairs, text_map
 from packerpy.declare.later import Later
 from packerpy.values import Problem, Support
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from packerpy.postprocessors.manifest.worker import Worker
 
 
-@attrs.frozen
+@declaration
 class Manifest(PostProcessorSpec):
     """Append a record of the artifact to a JSON file in the format of Packer's manifest.
 

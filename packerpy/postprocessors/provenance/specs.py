@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import PostProcessorSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path
 from packerpy.declare.values import Secret
 from packerpy.values import Problem, Support
@@ -26,7 +27,7 @@ def _key(value: str | Path | Secret) -> Path | Secret:
     return value if isinstance(value, Secret) else host_path(value)
 
 
-@attrs.frozen
+@declaration
 class Provenance(PostProcessorSpec, ReadsFiles):
     """Write a signed statement of how the artifact's files came to be: SLSA provenance, version 1, as in-toto.
 

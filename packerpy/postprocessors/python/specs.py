@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import attrs
 
 from packerpy.contracts import PostProcessorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.image import Post
 from packerpy.values import Problem, Support
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from packerpy.postprocessors.python.worker import Worker
 
 
-@attrs.frozen
+@declaration
 class PostFunction(PostProcessorSpec):
     """Calls ``call`` with the artifact; a plain function in ``post=`` becomes one of these.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import DescribesTools, PostProcessorSpec
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import word_list
 from packerpy.kit.choices import suggestion
 from packerpy.values import HostTool, Problem, Support
 
@@ -19,7 +21,11 @@ DEBUGFS = HostTool(name="debugfs", package="e2fsprogs", needed_for="reading the 
 QEMU_IMG = HostTool(name="qemu-img", package="qemu-utils", needed_for="reading disks that are not raw for their SBOM")
 
 
-@attrs.frozen(init=False)
+def _formats(value: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word_list(value))) or ("cyclonedx",)
+
+
+@declaration(init=False)
 class Sbom(PostProcessorSpec, DescribesTools):
     """Write a software bill of materials: every package that the image's disk has installed.
 
@@ -43,15 +49,14 @@ class Sbom(PostProcessorSpec, DescribesTools):
     keeps_input: ClassVar[bool] = True
     needs_files: ClassVar[bool] = True
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...] = attrs.field(converter=_formats)
     name: str | None
     keep_input: bool | None
 
     def __init__(
         self, *names: str, formats: Iterable[str] = (), name: str | None = None, keep_input: bool | None = None
     ) -> None:
-        listed = (formats,) if isinstance(formats, str) else tuple(formats)
-        self.__attrs_init__(tuple(dict.fromkeys((*names, *listed))) or ("cyclonedx",), name, keep_input)
+        self.__attrs_init__((*names, formats), name, keep_input)
 
     @property
     def title(self) -> str:

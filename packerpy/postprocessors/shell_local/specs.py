@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import PostProcessorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import Place
 from packerpy.declare.values import Text
 from packerpy.kit.scripts import HostScript, script_list
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from packerpy.postprocessors.shell_local.worker import Worker
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class ShellLocal(HostScript, PostProcessorSpec):
     """Run commands, or scripts, on the host, told by their environment what was built.
 
@@ -61,7 +62,7 @@ class ShellLocal(HostScript, PostProcessorSpec):
         keep_input: bool | None = None,
     ) -> None:
         self.__attrs_init__(
-            (*lines, tuple(inline)),
+            (*lines, inline),
             scripts=script_list(script, scripts),
             env=env,
             interpreter=interpreter,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from packerpy.contracts import DescribesTools, ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path, host_paths, optional_path, word_list
 from packerpy.declare.values import Text
 from packerpy.kit.scripts import missing
@@ -30,7 +31,7 @@ _BESIDE = (
 _nested: Any = {"factory": dict, "converter": freeze, "eq": comparable, "kw_only": True}
 
 
-@attrs.frozen
+@declaration
 class Playbook(ReadsFiles):
     """What a playbook can be told wherever it is run from.
 
@@ -122,7 +123,7 @@ class Playbook(ReadsFiles):
                 yield Problem(where="extra_arguments", what="the step gives this itself", seen=word, fix=fix)
 
 
-@attrs.frozen
+@declaration
 class Ansible(Playbook, ProvisionerSpec, DescribesTools):
     """Runs a playbook on the host, against the machine, over SSH.
 
@@ -172,7 +173,7 @@ class Ansible(Playbook, ProvisionerSpec, DescribesTools):
         return AnsibleWorker(self)
 
 
-@attrs.frozen
+@declaration
 class AnsibleLocal(Playbook, ProvisionerSpec):
     """Runs a playbook in the machine itself, by the Ansible that is installed there, whatever the channel.
 

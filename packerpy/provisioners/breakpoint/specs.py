@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen
+@declaration
 class Breakpoint(ProvisionerSpec):
     """Stops the build, says how to reach its machine, and waits until you say to go on or to end it.
 

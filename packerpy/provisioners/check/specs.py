@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen
+@declaration
 class Check(ProvisionerSpec):
     """Runs a command, and fails unless it ends as expected.
 

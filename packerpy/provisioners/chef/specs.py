@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_paths, optional_path, word_list
 from packerpy.declare.values import Secret, Text
 from packerpy.kit.scripts import missing
@@ -24,7 +25,7 @@ _RECIPE = re.compile(r"(recipe|role)\[[\w:@.-]+\]\Z|[\w-]+(::[\w-]+)?(@[\d.]+)?\
 _LICENCES = ("accept", "accept-no-persist", "accept-silent")
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Chef(ReadsFiles):
     """What both kinds of run can be told.
 
@@ -61,7 +62,7 @@ class Chef(ReadsFiles):
             yield Problem(where="licence", what="unknown", seen=self.licence, fix=f"use {', '.join(_LICENCES)}")
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class ChefSolo(Chef, ProvisionerSpec):
     """Runs cookbooks in the machine without a server, by ``chef-client --local-mode`` (zero) or ``chef-solo``.
 
@@ -128,7 +129,7 @@ class ChefSolo(Chef, ProvisionerSpec):
         return ChefSoloWorker(self)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class ChefClient(Chef, ProvisionerSpec):
     """Runs the machine's client against a server, once. See :class:`Chef`.
 

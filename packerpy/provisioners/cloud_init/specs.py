@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class CloudInitWait(ProvisionerSpec):
     """Waits until cloud-init has done what it does at a first boot; what it is still doing would get in your way.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import attrs
 
 from packerpy.contracts import ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import as_declared, optional_path, pairs, text_map
 from packerpy.declare.values import Text
 from packerpy.errors import DeclarationError
@@ -32,7 +33,7 @@ def _mode(value: int | str | None) -> int | None:
         raise DeclarationError(f"{value!r} is not a file mode", resolution='write 0o644 or "0644"') from error
 
 
-@attrs.frozen
+@declaration
 class File(ProvisionerSpec, ReadsFiles):
     """Moves a file or a folder into the machine, or out of it.
 

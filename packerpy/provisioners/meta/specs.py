@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from packerpy.contracts import DescribesTools, KeyedAs, ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.declare.image import Step as Declared
 from packerpy.provisioners.meta.facts import Facts
 from packerpy.provisioners.python.specs import as_spec
@@ -52,12 +53,15 @@ def _members(value: Iterable[Declared]) -> tuple[ProvisionerSpec, ...]:
     return tuple(as_spec(item) for item in value)
 
 
-def _unkeyed(default: Any, **options: Any) -> Any:
-    """A field that changes how a step is run, not what it leaves in the machine."""
-    return attrs.field(default=default, metadata={"key": False}, **options)
+_UNKEYED = {"key": False}
+"""Of a field that changes how a step is run, not what it leaves in the machine."""
 
 
-@attrs.frozen(kw_only=True)
+def _unkeyed(default: Any) -> Any:
+    return attrs.field(default=default, metadata=_UNKEYED)
+
+
+@declaration(kw_only=True)
 class Meta(ReadsFiles, DescribesTools):
     """What a step and a group of steps can be told alike.
 
@@ -77,9 +81,11 @@ class Meta(ReadsFiles, DescribesTools):
     :ivar max_age: seconds for which a saved machine may be used again; ``None`` is no limit.
     """
 
-    only: tuple[str, ...] = _unkeyed((), converter=_words)
-    except_: tuple[str, ...] = _unkeyed((), converter=_words)
-    override: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, converter=_frozen, eq=_comparable)
+    only: tuple[str, ...] = attrs.field(default=(), converter=_words, metadata=_UNKEYED | FROM_CALLER)
+    except_: tuple[str, ...] = attrs.field(default=(), converter=_words, metadata=_UNKEYED | FROM_CALLER)
+    override: Mapping[str, Mapping[str, Any]] = attrs.field(
+        factory=dict, converter=_frozen, eq=_comparable, metadata=FROM_CALLER
+    )
     pause_before: float = _unkeyed(0.0)
     timeout: float | None = _unkeyed(None)
     retries: int = _unkeyed(0)
@@ -151,7 +157,7 @@ class Meta(ReadsFiles, DescribesTools):
         return StepWorker(self) if isinstance(self, Step) else GroupWorker(self)
 
 
-@attrs.frozen
+@declaration
 class Step(Meta, ProvisionerSpec, KeyedAs):
     """Any step, with a word on where it belongs and how it is run.
 
@@ -166,7 +172,7 @@ class Step(Meta, ProvisionerSpec, KeyedAs):
         Support("`Step`: selection, pause, timeout, retries", "OpenSSH and processes of this host", "run"),
     )
 
-    spec: ProvisionerSpec = attrs.field(converter=as_spec)
+    spec: ProvisionerSpec = attrs.field(converter=as_spec, metadata=FROM_CALLER)
 
     @property
     def members(self) -> tuple[ProvisionerSpec, ...]:
@@ -185,7 +191,7 @@ class Step(Meta, ProvisionerSpec, KeyedAs):
         return ("step", self.spec, self.when, self.continue_on_error)
 
 
-@attrs.frozen
+@declaration
 class Group(Meta, ProvisionerSpec):
     """Several steps of which the same is said: as if each of them stood in a :class:`Step` of its own with it.
 
@@ -199,7 +205,7 @@ class Group(Meta, ProvisionerSpec):
         Support("`Group`: as `Step`, for several steps", "OpenSSH and processes of this host", "run"),
     )
 
-    steps: tuple[ProvisionerSpec, ...] = attrs.field(converter=_members)
+    steps: tuple[ProvisionerSpec, ...] = attrs.field(converter=_members, metadata=FROM_CALLER)
 
     @property
     def members(self) -> tuple[ProvisionerSpec, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.values import Problem, Support
 
@@ -20,7 +21,7 @@ Manager = Literal["apt", "dnf", "apk"]
 _PACKAGE = re.compile(r"[A-Za-z0-9@/_.][A-Za-z0-9@+._:~=<>/*-]*\Z")
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class Packages(ProvisionerSpec):
     """Installs packages with whatever manages packages in the guest: apt, dnf (or yum, microdnf) or apk.
 
@@ -46,7 +47,7 @@ class Packages(ProvisionerSpec):
         Support("`Packages` with yum and microdnf; dnf of Fedora and its kin", "nothing", "not run"),
     )
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = attrs.field(converter=word_list)
     remove: tuple[str, ...] = attrs.field(converter=word_list)
     update: bool
     upgrade: bool
@@ -67,8 +68,7 @@ class Packages(ProvisionerSpec):
         manager: Manager | None = None,
         lock_timeout: float = 300.0,
     ) -> None:
-        listed = tuple(name for item in packages for name in word_list(item))
-        self.__attrs_init__((*listed, *names), remove, update, upgrade, recommends, clean, manager, lock_timeout)
+        self.__attrs_init__((*packages, names), remove, update, upgrade, recommends, clean, manager, lock_timeout)
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path, host_paths, optional_path, word_list
 from packerpy.declare.values import Text
 from packerpy.kit.scripts import missing
@@ -23,7 +24,7 @@ _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _FACT = re.compile(r"[a-z_][a-z0-9_]*\Z")
 
 
-@attrs.frozen
+@declaration
 class Puppet(ProvisionerSpec, ReadsFiles):
     """Applies manifests by ``puppet apply`` in the machine, without a server.
 
@@ -85,7 +86,7 @@ class Puppet(ProvisionerSpec, ReadsFiles):
         return PuppetWorker(self)
 
 
-@attrs.frozen
+@declaration
 class PuppetServer(ProvisionerSpec, ReadsFiles):
     """Lets the machine's agent fetch its catalogue from a server and apply it, once.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.image import Step
 from packerpy.values import Problem, Support
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen
+@declaration
 class Function:
     """Calls ``call`` with a connection to the machine.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import attrs
 
 from packerpy.contracts import ProvisionerSpec, ReadsFiles
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import host_path, optional_path, word_list
 from packerpy.kit.scripts import missing
 from packerpy.provisioners.common import comparable, freeze
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _LEVELS = ("all", "garbage", "trace", "debug", "info", "warning", "error", "quiet")
 
 
-@attrs.frozen
+@declaration
 class Salt(ProvisionerSpec, ReadsFiles):
     """Applies states by ``salt-call --local`` in the machine, without a master.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import Place
 from packerpy.declare.values import Text
 from packerpy.kit.scripts import Script, no_time, script_list
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class Shell(Script, ProvisionerSpec):
     """Runs commands, or scripts of the host, in the machine.
 
@@ -69,7 +70,7 @@ class Shell(Script, ProvisionerSpec):
         pty: bool = False,
     ) -> None:
         self.__attrs_init__(
-            (*lines, tuple(inline)),
+            (*lines, inline),
             scripts=script_list(script, scripts),
             env=env,
             valid_exit_codes=valid_exit_codes,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.kit.scripts import HostScript
 from packerpy.values import Support
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from packerpy.contracts import Provisioner
 
 
-@attrs.frozen(init=False)
+@declaration(init=False)
 class ShellLocal(HostScript, ProvisionerSpec):
     """Runs commands, or scripts, on the host while the machine runs. They end with the build, whatever they start.
 

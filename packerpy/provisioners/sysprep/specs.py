@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
+from packerpy.declare.fields import word_list
 from packerpy.kit.choices import suggestion
 from packerpy.provisioners.sysprep.operations import OPERATIONS, USUAL
 from packerpy.values import Problem, Support
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
     from packerpy.provisioners.sysprep.worker import Worker
 
 
-@attrs.frozen(init=False)
+def _names(value: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word_list(value)))
+
+
+@declaration(init=False)
 class Sysprep(ProvisionerSpec):
     """Resets what belongs to one machine and not to every copy of it; the last step before an image is taken.
 
@@ -45,9 +51,9 @@ class Sysprep(ProvisionerSpec):
         Support("`Sysprep` of Fedora, Alpine, SUSE, Arch", "nothing", "not run"),
     )
 
-    operations: tuple[str, ...] | None
-    enable: tuple[str, ...]
-    disable: tuple[str, ...]
+    operations: tuple[str, ...] | None = attrs.field(converter=attrs.converters.optional(_names))
+    enable: tuple[str, ...] = attrs.field(converter=_names)
+    disable: tuple[str, ...] = attrs.field(converter=_names)
     sudo: bool
 
     def __init__(
@@ -58,9 +64,7 @@ class Sysprep(ProvisionerSpec):
         disable: Iterable[str] = (),
         sudo: bool = True,
     ) -> None:
-        self.__attrs_init__(
-            _names(operations) if operations is not None else None, _names(enable), _names(disable), sudo
-        )
+        self.__attrs_init__(operations, enable, disable, sudo)
 
     @property
     def title(self) -> str:
@@ -89,7 +93,3 @@ class Sysprep(ProvisionerSpec):
         from packerpy.provisioners.sysprep.worker import Worker
 
         return Worker(self)
-
-
-def _names(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((value,) if isinstance(value, str) else value))

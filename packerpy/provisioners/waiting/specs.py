@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-import attrs
-
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ REBOOT = "systemctl reboot 2>/dev/null || reboot || shutdown -r now"
 """For systems with and without systemd."""
 
 
-@attrs.frozen
+@declaration
 class Sleep(ProvisionerSpec):
     """Waits for a time. What there is an event for is better awaited by a :class:`Check` in the machine.
 
@@ -46,7 +45,7 @@ class Sleep(ProvisionerSpec):
         return SleepWorker(self)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Reboot(ProvisionerSpec):
     """Starts a Linux machine anew, and waits until it has: until it answers and says that it was booted another time.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from packerpy.contracts import ProvisionerSpec
+from packerpy.declare.declaration import declaration
 from packerpy.declare.fields import word_list
 from packerpy.declare.values import Text
 from packerpy.kit.scripts import Script
@@ -25,7 +26,7 @@ PENDING = (
 """Keys that are there while an update still has to do something; Packer's list."""
 
 
-@attrs.frozen
+@declaration
 class WindowsScript(Script):
     """What scripts of both kinds can be told.
 
@@ -43,7 +44,7 @@ class WindowsScript(Script):
             yield Problem(where="remote_folder", what="not a folder", seen=repr(self.remote_folder))
 
 
-@attrs.frozen
+@declaration
 class PowerShell(WindowsScript, ProvisionerSpec):
     """Runs PowerShell lines, or scripts of the host, in a Windows machine.
 
@@ -86,7 +87,7 @@ class PowerShell(WindowsScript, ProvisionerSpec):
         return PowerShellWorker(self)
 
 
-@attrs.frozen
+@declaration
 class WindowsShell(WindowsScript, ProvisionerSpec):
     """Runs lines, or batch files of the host, by ``cmd`` in a Windows machine. See :class:`WindowsScript`."""
 
@@ -102,7 +103,7 @@ class WindowsShell(WindowsScript, ProvisionerSpec):
         return WindowsShellWorker(self)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class WindowsRestart(ProvisionerSpec):
     """Restarts a Windows machine, and waits until it has been booted anew and updates have done what they still had to.
 

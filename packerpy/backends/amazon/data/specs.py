@@ -11,12 +11,13 @@ from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, DataOutput
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support, frozen_map
 
 _MOTO = "moto 5.2 behind HTTP"
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class FindAMI(Data):
     """An image, by filters.
 
@@ -88,7 +89,7 @@ def newest_ami(
     return found["id"]
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Parameter(Data):
     """A parameter of Systems Manager's Parameter Store. It reads ``value``, ``version``, ``type``, ``arn``.
 
@@ -127,7 +128,7 @@ class Parameter(Data):
         return ParameterReader(self)
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class SecretsManager(Data):
     """A secret of Secrets Manager. It reads ``value``, ``version``, and ``keys`` where the value is a JSON object.
 

@@ -23,6 +23,7 @@ from packerpy.backends.amazon.specs.registration import RegisterOptions, registe
 from packerpy.communicators.local.specs import wrapper_problems
 from packerpy.contracts import DescribesTools, Source, SourceSpec
 from packerpy.declare import Later
+from packerpy.declare.declaration import declaration
 from packerpy.kit import namespaces
 from packerpy.values import HostTool, Problem, Support, frozen_map
 
@@ -35,7 +36,7 @@ def _paths(value: Iterable[str | Path]) -> tuple[Path, ...]:
     return tuple(map(Path, value))
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class Chroot(CopyOptions, RegisterOptions, SourceSpec, DescribesTools):
     """An AMI from a volume that is mounted on the instance packerpy itself runs on; no other instance is started.
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, get_args
 
-import attrs
-
 from packerpy.backends.amazon.specs.kms import key_problems
+from packerpy.declare.declaration import declaration
 from packerpy.errors import DeclarationError
 from packerpy.kit.sizes import parse_size
 from packerpy.values import Problem
@@ -25,7 +24,7 @@ _THROUGHPUT = (125, 2000)
 """MiB/s of gp3, likewise."""
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Disk:
     """One disk of an instance, or of the image made from it.
 

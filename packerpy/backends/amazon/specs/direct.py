@@ -20,6 +20,7 @@ from packerpy.backends.amazon.specs.registration import (
     word_problems,
 )
 from packerpy.contracts import DescribesTools, PostProcessor, PostProcessorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.errors import DeclarationError
 from packerpy.kit.sizes import parse_size
 from packerpy.values import HostTool, Problem, Support, frozen_map
@@ -27,7 +28,7 @@ from packerpy.values import HostTool, Problem, Support, frozen_map
 QEMU_IMG = HostTool(name="qemu-img", package="qemu-utils", needed_for="reading disk images for Amazon")
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class DirectAMI(RegisterOptions, PostProcessorSpec, DescribesTools):
     """A disk becomes an AMI in one region or several: its blocks are put into a snapshot, and that is registered.
 

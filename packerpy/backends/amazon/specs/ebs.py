@@ -13,6 +13,7 @@ from packerpy.backends.amazon.specs.image import keyed_at_capture
 from packerpy.backends.amazon.specs.instance_image import InstanceImage, instance_image_problems
 from packerpy.backends.amazon.specs.machine_checks import driver_problems
 from packerpy.contracts import Source, SourceSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 _MOTO = "moto 5.2 behind HTTP, with a real sshd in the machine's place"
@@ -22,7 +23,7 @@ _CAPTURE = {"key": "capture"}
 _WEEK = 7 * 86400.0
 
 
-@attrs.frozen(kw_only=True, slots=False, field_transformer=keyed_at_capture)
+@declaration(kw_only=True, slots=False, field_transformer=keyed_at_capture)
 class EBS(InstanceImage, SourceSpec):
     """An AMI: an instance is started, provisioned and stopped, and an image is made of its volumes.
 

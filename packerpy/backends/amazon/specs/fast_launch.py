@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, frozen_map
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class LaunchTemplate:
     """A launch template that there is.
 
@@ -38,7 +39,7 @@ def _hash(value: Mapping[str, LaunchTemplate]) -> tuple[tuple[str, LaunchTemplat
     return tuple(value.items())
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class FastLaunch:
     """How Amazon prepares snapshots of a Windows image, which must have been generalised by Sysprep.
 

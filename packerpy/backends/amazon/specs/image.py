@@ -12,6 +12,7 @@ import attrs
 from packerpy.backends.amazon.specs.kms import keys_problems
 from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import tag_problems
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, frozen_map
 
 BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
@@ -19,7 +20,7 @@ BootMode = Literal["legacy-bios", "uefi", "uefi-preferred"]
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class ImageOptions:
     """An AMI that a build leaves.
 
@@ -60,7 +61,7 @@ class ImageOptions:
     force_delete_snapshot: bool = False
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class CopyOptions(ImageOptions):
     """An AMI with copies in other regions.
 

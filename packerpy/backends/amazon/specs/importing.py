@@ -12,12 +12,13 @@ from packerpy.backends.amazon.specs.image import BootMode, ImageOptions, image_p
 from packerpy.backends.amazon.specs.kms import key_problems
 from packerpy.backends.amazon.specs.registration import word_problems
 from packerpy.contracts import PostProcessor, PostProcessorSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 Format = Literal["ova", "raw", "vmdk", "vhd", "vhdx"]
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class Import(ImageOptions, PostProcessorSpec):
     """A disk becomes an AMI by Amazon's import, which changes it so that it boots there; :class:`DirectAMI` is faster.
 

@@ -13,6 +13,7 @@ from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
 from packerpy.backends.amazon.specs.instance_image import InstanceImage, instance_image_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
 from packerpy.contracts import Source, SourceSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support
 
 BUNDLE = (
@@ -28,7 +29,7 @@ UPLOAD = (
 )
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class Instance(InstanceImage, RegisterOptions, SourceSpec):
     """An AMI whose root is a bundle in S3, for instances with an instance store.
 

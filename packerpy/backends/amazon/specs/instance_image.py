@@ -16,10 +16,11 @@ from packerpy.backends.amazon.specs.image import (
 )
 from packerpy.backends.amazon.specs.machine import MachineOptions
 from packerpy.backends.amazon.specs.machine_checks import machine_problems
+from packerpy.declare.declaration import declaration
 from packerpy.values import Artifact, Problem
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class InstanceImage(MachineOptions, CopyOptions):
     """An instance that a build runs, and the AMI that it leaves, with copies in other regions."""
 

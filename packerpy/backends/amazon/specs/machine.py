@@ -13,6 +13,7 @@ from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.devices import Disk, disks
 from packerpy.contracts import CommunicatorSpec
 from packerpy.declare import Later, Secret
+from packerpy.declare.declaration import declaration
 from packerpy.values import HostTool, frozen_map
 
 Interface = Literal["public_ip", "private_ip", "public_dns", "private_dns", "ipv6", "session_manager"]
@@ -40,7 +41,7 @@ def as_json(value: str | Mapping[str, Any] | None) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(dict(value), sort_keys=True)
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class MachineOptions:
     """An instance that a build runs, and how it is reached.
 

@@ -9,12 +9,13 @@ from typing import Literal, get_args
 import attrs
 
 from packerpy.backends.amazon.specs.image import BootMode, ImageOptions
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem
 
 Architecture = Literal["x86_64", "arm64", "i386", "x86_64_mac", "arm64_mac"]
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class RegisterOptions(ImageOptions):
     """An AMI that Amazon does not make from an instance itself, and what it is told of it.
 

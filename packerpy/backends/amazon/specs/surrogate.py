@@ -15,6 +15,7 @@ from packerpy.backends.amazon.specs.machine import texts
 from packerpy.backends.amazon.specs.machine_checks import driver_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
 from packerpy.contracts import Source, SourceSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Artifact, Problem, Support
 
 
@@ -22,7 +23,7 @@ def _root() -> Disk:
     return Disk(device="/dev/xvda")
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class EBSSurrogate(InstanceImage, RegisterOptions, SourceSpec):
     """An AMI that starts from a volume which the steps filled, in place of the one that the instance started from.
 

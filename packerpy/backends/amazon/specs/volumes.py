@@ -12,10 +12,11 @@ from packerpy.backends.amazon.specs.image import account_problems, group_problem
 from packerpy.backends.amazon.specs.machine import MachineOptions, hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import driver_problems, machine_problems, tag_problems
 from packerpy.contracts import Source, SourceSpec
+from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, Support, frozen_map
 
 
-@attrs.frozen(kw_only=True)
+@declaration(kw_only=True)
 class Volume(Disk):
     """A volume that a build leaves, or its snapshot, or both; see :class:`Disk` for what it has in common with that.
 
@@ -67,7 +68,7 @@ def _volumes(value: Iterable[Volume]) -> tuple[Volume, ...]:
     return tuple(value)
 
 
-@attrs.frozen(kw_only=True, slots=False)
+@declaration(kw_only=True, slots=False)
 class EBSVolumes(MachineOptions, SourceSpec):
     """Volumes, or snapshots of them, and no AMI: an instance is started with them, provisioned and stopped.
 
