@@ -23,6 +23,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from packerpy.errors import OutputError, PluginError, PostProcessError
 from packerpy.kit.checksum import digest
 from packerpy.postprocessors.sbom import Sbom
+from packerpy.postprocessors.sbom.packages import read as read_database
 from packerpy.postprocessors.sbom.packages import system
 from packerpy.testing import TestRun
 from packerpy.values import Artifact
@@ -237,18 +238,22 @@ def test_what_cannot_be_read_is_named(place: int, mark: bytes, name: str, run: T
     assert "which is not read" in (raised.value.details or "") or "encrypted" in (raised.value.details or "")
 
 
-def test_a_database_that_is_not_read(run: TestRun, tmp_path: Path) -> None:
-    """That of rpm is named, and what else makes a bill of it."""
-    disk = artifact(run, ext4(tmp_path, {"usr/lib/sysimage/rpm/rpmdb.sqlite": "SQLite format 3"}))
+@pytest.mark.parametrize(
+    ("name", "kind"), [("pacman/local/ALPM_DB_VERSION", "pacman"), ("rpm/Packages.db", "rpm in its own format")]
+)
+def test_a_database_that_is_not_read(name: str, kind: str, run: TestRun, tmp_path: Path) -> None:
+    """It is named, and what else makes a bill of it."""
+    disk = artifact(run, ext4(tmp_path, {f"var/lib/{name}": "9"}))
     with pytest.raises(PostProcessError) as raised:
         Sbom().load().process(run, disk)
-    assert "a database of rpm, which is not read" in (raised.value.details or "")
+    assert f"a database of {kind}" in (raised.value.details or "")
+    assert "which is not read" in (raised.value.details or "")
     assert "syft" in (raised.value.resolution or "")
 
 
 def test_a_strange_database() -> None:
     """Words without fields, no os-release, a rolling release: nothing breaks, nothing is invented."""
-    seen = system("deb", "nonsense\n\nPackage: x\n\n" + STATUS, "")
+    seen = system("deb", read_database("deb", "nonsense\n\nPackage: x\n\n" + STATUS), "")
     assert [package.name for package in seen.packages] == ["base", "libc6", "mawk"]
     assert (seen.distribution, seen.release) == ("debian", "")
 
@@ -366,6 +371,11 @@ def test_a_real_debian(run: TestRun, base_disk: Path, tmp_path: Path) -> None:
     assert all((one.type, one.namespace, one.qualifiers["distro"]) == ("deb", "debian", "debian-12") for one in purls)
     packages = read(made.files[2])["packages"][1:]
     assert {(one["name"], one["versionInfo"]) for one in packages} == {one[:2] for one in queried}
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(made.files[1].read_text()) is None
+    licenses = {one["name"]: one["licenseDeclared"] for one in packages if one["licenseDeclared"] != "NOASSERTION"}
+    assert len(licenses) > len(queried) / 2
+    assert licenses["zlib1g"] == "Zlib"
+    assert "GPL-2.0-or-later" in licenses["dpkg"]
 
 
 def _query(disk: Path, folder: Path) -> Iterator[tuple[str, str, str]]:

@@ -9,12 +9,15 @@ import uuid
 from collections.abc import Mapping
 
 import attrs
+from license_expression import ExpressionError, ParseError, get_spdx_licensing
 from packageurl import PackageURL
 
-from packerpy.postprocessors.sbom.packages import Package, System
+from packerpy.postprocessors.sbom.packages import OwnLicense, Package, System
 
 _SPACE = uuid.UUID("8f0f6c0e-4c8d-5b52-9a0a-0c1f9d6a7f3b")
 """Turns a disk's digest into the bill's own id, so that equal disks have equal bills; any constant would do."""
+
+_REFERENCE = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,13 +49,31 @@ class Bill:
             namespace=system.distribution,
             name=package.name,
             version=package.version,
-            qualifiers={"arch": package.arch, "distro": distro},
+            qualifiers={"arch": package.arch, "distro": distro, "epoch": package.epoch},
         )
+
+    def own_licenses(self) -> tuple[OwnLicense, ...]:
+        """Every licence that packages are declared under, and SPDX has no name for."""
+        told = {one.reference: one for package in self.system.packages for one in package.own_licenses}
+        names = {name for package in self.system.packages for name in own_references(package.license) or ()}
+        return tuple(told.get(name) or OwnLicense(reference=name, name="", text="") for name in sorted(names))
 
     def person(self, package: Package) -> tuple[str, str]:
         """The maintainer's name and address; either may be empty."""
         found = re.fullmatch(r"\s*(.*?)\s*(?:<([^<>]*)>)?\s*", package.maintainer)
         return (found[1], found[2] or "") if found else (package.maintainer, "")
+
+
+def own_references(declared: str) -> tuple[str, ...] | None:
+    """The licences in an SPDX expression that SPDX has no name for; ``None`` where it is no such expression."""
+    licensing = get_spdx_licensing()
+    try:
+        unknown = licensing.unknown_license_keys(declared)
+        wrong = licensing.validate(declared).errors if not unknown else []
+    except (ExpressionError, ParseError):
+        return None
+    good = not wrong and all(_REFERENCE.fullmatch(name) for name in unknown)
+    return tuple(dict.fromkeys(unknown)) if good else None
 
 
 def now() -> dt.datetime:

@@ -7,13 +7,14 @@ from cyclonedx.model import HashAlgorithm, HashType, Property
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.contact import OrganizationalContact, OrganizationalEntity
+from cyclonedx.model.license import License, LicenseExpression
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import BY_SCHEMA_VERSION
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from packerpy.errors import PluginError
-from packerpy.postprocessors.sbom.bill import Bill
+from packerpy.postprocessors.sbom.bill import Bill, own_references
 from packerpy.postprocessors.sbom.packages import Package
 from packerpy.version import __version__
 
@@ -65,6 +66,13 @@ def _bom(bill: Bill) -> Bom:
     return bom
 
 
+def _license(declared: str) -> License:
+    """References to licences of one's own are good in an expression; the library's factory takes them for words."""
+    if own_references(declared):
+        return LicenseExpression(declared)
+    return _LICENSES.make_from_string(declared)
+
+
 def _component(bill: Bill, package: Package) -> Component:
     purl = bill.purl(package)
     name, address = bill.person(package)
@@ -76,7 +84,7 @@ def _component(bill: Bill, package: Package) -> Component:
         bom_ref=purl.to_string(),
         purl=purl,
         description=package.summary or None,
-        licenses=[_LICENSES.make_from_string(package.license)] if package.license else None,
+        licenses=[_license(package.license)] if package.license else None,
         supplier=OrganizationalEntity(name=name or None, contacts=[contact]) if package.maintainer else None,
         properties=[Property(name="packerpy:source", value=package.source)] if package.source else None,
     )

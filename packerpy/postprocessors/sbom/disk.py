@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -97,6 +97,24 @@ class FileSystem:
             if answer.stdout:
                 return answer.stdout.decode("utf-8", "replace")
         return None
+
+    def copy(self, run: Run, wanted: Mapping[str, str], folder: Path) -> tuple[str, ...]:
+        """Copy files in one go, however many.
+
+        :param wanted: path on the file system → name in ``folder``; both without quotes and spaces.
+        :returns: the names of those that were there, and are not empty.
+        """
+        tool = process.find_tool(DEBUGFS.name, package=DEBUGFS.package, needed_for=DEBUGFS.needed_for)
+        process.call(
+            [tool, "-f", "-", f"{self.disk.absolute()}?offset={self.offset}"],
+            cancellation=run.cancellation,
+            input="".join(f"dump {path} {name}\n" for path, name in wanted.items()).encode(),
+            cwd=folder,
+            error=PostProcessError,
+            label=f"reading {len(wanted)} files from {self.disk.name}",
+        )
+        paths = {name: folder / name for name in wanted.values()}
+        return tuple(name for name, path in paths.items() if path.is_file() and path.stat().st_size)
 
 
 def file_systems(disk: Path) -> Iterator[FileSystem]:

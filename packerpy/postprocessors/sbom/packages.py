@@ -1,13 +1,27 @@
-"""What a system says is installed in it: the databases of dpkg and apk."""
+"""What a system says is installed in it, and how the databases of dpkg and apk are read."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 import attrs
+
+
+@attrs.frozen(kw_only=True)
+class OwnLicense:
+    """A licence that SPDX has no name for.
+
+    :ivar reference: what expressions call it: ``LicenseRef-…``.
+    :ivar name: what its makers call it.
+    :ivar text: its words; empty where they are not known.
+    """
+
+    reference: str
+    name: str
+    text: str
 
 
 @attrs.frozen(kw_only=True)
@@ -18,7 +32,9 @@ class Package:
     :ivar maintainer: as written: ``Name <address>``.
     :ivar depends: of each thing it needs, the names that would do.
     :ivar provides: other names it goes by.
-    :ivar license: as its makers write it: an SPDX expression, or other words; empty where the database does not tell.
+    :ivar license: as its makers write it: an SPDX expression, or other words; empty where nothing tells.
+    :ivar own_licenses: those in it that SPDX has no name for, as far as more is known of them.
+    :ivar epoch: of an rpm, where it has one; that of Debian's packages is in their version.
     """
 
     name: str
@@ -31,13 +47,15 @@ class Package:
     depends: tuple[tuple[str, ...], ...] = ()
     provides: tuple[str, ...] = ()
     license: str = ""
+    own_licenses: tuple[OwnLicense, ...] = ()
+    epoch: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class System:
     """What is installed.
 
-    :ivar type: of package URLs: ``deb`` or ``apk``.
+    :ivar type: of package URLs: ``deb``, ``apk`` or ``rpm``.
     :ivar distribution: ``debian``.
     :ivar release: ``12``; empty for a rolling one.
     """
@@ -63,16 +81,24 @@ def _first_there(package: Package, by_name: Mapping[str, Package]) -> tuple[Pack
     return tuple(dict.fromkeys(one for one in chosen if one is not None and one is not package))
 
 
-def system(kind: str, database: str, os_release: str) -> System:
+def read(kind: str, database: str) -> tuple[Package, ...]:
     """Read a database.
 
     :param kind: ``deb`` or ``apk``.
     """
+    return tuple(_READERS[kind](database))
+
+
+def system(kind: str, packages: Iterable[Package], os_release: str) -> System:
+    """What is installed in a system of which that file tells what it is.
+
+    :param kind: ``deb``, ``apk`` or ``rpm``.
+    """
     told = dict(_shell_values(os_release))
-    packages = sorted(_READERS[kind](database), key=lambda package: (package.name, package.arch))
+    packages = sorted(packages, key=lambda package: (package.name, package.arch, package.version))
     return System(
         type=kind,
-        distribution=told.get("ID", "debian" if kind == "deb" else "alpine"),
+        distribution=told.get("ID", _USUAL[kind]),
         release=told.get("VERSION_ID", ""),
         title=told.get("PRETTY_NAME", told.get("NAME", "")),
         packages=tuple(packages),
@@ -157,6 +183,9 @@ def _apk_name(word: str) -> str:
     return re.split(r"[<>=~]", word, maxsplit=1)[0]
 
 
+_USUAL = MappingProxyType({"deb": "debian", "apk": "alpine", "rpm": "linux"})
+"""What a system is called that does not say what it is: os-release's own default where nobody can tell."""
+
 _READERS: Mapping[str, Callable[[str], Iterator[Package]]] = MappingProxyType({"deb": _dpkg, "apk": _apk})
 
 DATABASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -166,8 +195,8 @@ DATABASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 UNREAD = MappingProxyType(
     {
-        "rpm": ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/Packages"),
         "pacman": ("/var/lib/pacman/local/ALPM_DB_VERSION",),
+        "rpm in its own format (ndb)": ("/usr/lib/sysimage/rpm/Packages.db", "/var/lib/rpm/Packages.db"),
     }
 )
 """Where others lie, which are not read."""

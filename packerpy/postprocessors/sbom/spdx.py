@@ -10,6 +10,7 @@ from spdx_tools.common.spdx_licensing import spdx_licensing
 from spdx_tools.spdx.model.actor import Actor, ActorType
 from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
 from spdx_tools.spdx.model.document import CreationInfo, Document
+from spdx_tools.spdx.model.extracted_licensing_info import ExtractedLicensingInfo
 from spdx_tools.spdx.model.package import (
     ExternalPackageRef,
     ExternalPackageRefCategory,
@@ -22,7 +23,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from packerpy.errors import PluginError
-from packerpy.postprocessors.sbom.bill import Bill
+from packerpy.postprocessors.sbom.bill import Bill, own_references
 from packerpy.postprocessors.sbom.packages import Package
 from packerpy.version import __version__
 
@@ -68,15 +69,22 @@ def _document(bill: Bill) -> Document:
     for package, needs in bill.system.needs().items():
         relations += [Relationship(ids[package], RelationshipType.DEPENDS_ON, ids[one]) for one in needs]
     packages = [image, *(_package(bill, package, ids[package]) for package in ids)]
-    return Document(info, packages=packages, relationships=relations)
+    own = [
+        ExtractedLicensingInfo(
+            license_id=one.reference,
+            extracted_text=one.text or "The text is not in the list of packages.",
+            license_name=one.name or None,
+        )
+        for one in bill.own_licenses()
+    ]
+    return Document(info, packages=packages, relationships=relations, extracted_licensing_info=own)
 
 
 def _license(declared: str) -> LicenseExpression | SpdxNoAssertion:
     """The expression, where it is one of SPDX's; else nothing is asserted, and the comment has the words."""
-    licensing = spdx_licensing
-    if not declared or licensing.validate(declared).errors:
+    if not declared or own_references(declared) is None:
         return SpdxNoAssertion()
-    return licensing.parse(declared)
+    return spdx_licensing.parse(declared)
 
 
 def _id(number: int, package: Package) -> str:

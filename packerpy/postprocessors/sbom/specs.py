@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("cyclonedx", "cyclonedx-1.5", "cyclonedx-1.6", "spdx", "spdx-2.3")
 DEBUGFS = HostTool(name="debugfs", package="e2fsprogs", needed_for="reading the packages of a disk for its SBOM")
+RPM = HostTool(name="rpm", package="rpm", needed_for="reading the rpm database of a disk for its SBOM")
 QEMU_IMG = HostTool(name="qemu-img", package="qemu-utils", needed_for="reading disks that are not raw for their SBOM")
 
 
@@ -29,12 +30,18 @@ def _formats(value: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
 class Sbom(PostProcessorSpec, DescribesTools):
     """Write a software bill of materials: every package that the image's disk has installed.
 
-    The list is read from the disk itself, without booting it and without root: the database of dpkg (Debian, Ubuntu)
-    or apk (Alpine) on an ext2, ext3 or ext4 file system, in a partition or on the whole disk, of any disk format that
-    ``qemu-img`` reads. Each package has its package URL, its version, its maintainer, what it depends on, and its
-    license where the database tells it (apk's does, dpkg's does not). Not read, but named by the error: rpm's and
-    pacman's databases, XFS, btrfs, LVM, LUKS, squashfs. What is
-    written has passed the validation of the format's own library.
+    The list is read from the disk itself, without booting it and without root: the database of dpkg (Debian, Ubuntu),
+    apk (Alpine) or rpm (Fedora, Red Hat and their kin) on an ext2, ext3 or ext4 file system, in a partition or on the
+    whole disk, of any disk format that ``qemu-img`` reads. Each package has its package URL, its version, its
+    maintainer or vendor, what it depends on, and its licence. Not read, but named by the error: pacman's database,
+    rpm's in its own format (SUSE), XFS, btrfs, LVM, LUKS, squashfs. What is written has passed the validation of the
+    format's own library.
+
+    apk and rpm tell licences themselves, as SPDX expressions or in other words. dpkg does not: they are read from the
+    packages' machine-readable ``/usr/share/doc/*/copyright``. Debian's names become SPDX's (``GPL-2+`` is
+    ``GPL-2.0-or-later``, ``Expat`` is ``MIT``); what SPDX has no name for, such as every public domain, is a
+    ``LicenseRef-debian-…`` with its text in an SPDX bill. A package is declared under all that its files are under,
+    those of its packaging included. Nothing is said of packages whose file only people can read, or is not there.
 
     :param formats: ``cyclonedx`` (1.6), ``cyclonedx-1.5``, ``spdx`` (2.3); JSON. Default ``cyclonedx``.
     :param name: the files' name without ``.cdx.json`` or ``.spdx.json``; by default the image's.
@@ -44,6 +51,8 @@ class Sbom(PostProcessorSpec, DescribesTools):
     kind: ClassVar[str] = "sbom"
     support: ClassVar[tuple[Support, ...]] = (
         Support("`Sbom` of Debian", "a Debian 12 disk; cyclonedx-python-lib and spdx-tools validate it", "run"),
+        Support("`Sbom` of what rpm installed", "packages of the tests' own, by rpm 4.18 of Debian 12, SQLite", "run"),
+        Support("`Sbom` of Fedora, Red Hat or Rocky itself; rpm databases in Berkeley DB", "nothing", "not run"),
         Support("`Sbom` of Alpine", "a file system made by hand with apk's database", "simulated"),
     )
     keeps_input: ClassVar[bool] = True
@@ -78,8 +87,8 @@ class Sbom(PostProcessorSpec, DescribesTools):
             )
 
     def tools(self) -> Iterable[HostTool]:
-        """``debugfs`` and ``qemu-img``."""
-        return (DEBUGFS, QEMU_IMG)
+        """``debugfs``, ``qemu-img`` and ``rpm``."""
+        return (DEBUGFS, QEMU_IMG, RPM)
 
     def load(self) -> Worker:
         """The worker."""

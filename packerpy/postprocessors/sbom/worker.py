@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import attrs
 from packerpy.contracts import PostProcessor, Run
 from packerpy.errors import PluginError, PostProcessError
 from packerpy.kit import checksum, publish
-from packerpy.postprocessors.sbom.disk import file_systems, raw, unread
-from packerpy.postprocessors.sbom.packages import DATABASES, OS_RELEASE, UNREAD, System, system
+from packerpy.postprocessors.sbom import rpm
+from packerpy.postprocessors.sbom.disk import FileSystem, file_systems, raw, unread
+from packerpy.postprocessors.sbom.packages import DATABASES, OS_RELEASE, UNREAD, Package, System, read, system
 from packerpy.postprocessors.sbom.specs import Sbom
 from packerpy.values import Artifact, Processed
 
 _DRIVERS = {"vhd": "vpc", "img": "raw"}
 _FORMATS = ("raw", "qcow2", "vmdk", "vdi", "vpc", "vhdx")
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9+.-]*")
+"""Names of Debian's packages; what a disk gives for one may be anything."""
 _ENDINGS = {"cyclonedx": "cdx.json", "spdx": "spdx.json"}
 
 
@@ -95,14 +100,40 @@ def _driver(disk: Path, artifact: Artifact) -> str:
     return driver
 
 
+def _packages(run: Run, place: FileSystem) -> tuple[str, tuple[Package, ...]] | None:
+    """Kind and content of the database on a file system."""
+    for kind, names in DATABASES.items():
+        database = place.read(run, names)
+        if database is not None:
+            packages = read(kind, database)
+            return kind, _with_licenses(run, place, packages) if kind == "deb" else packages
+    found = rpm.installed(run, place)
+    return None if found is None else ("rpm", found)
+
+
+def _with_licenses(run: Run, place: FileSystem, packages: tuple[Package, ...]) -> tuple[Package, ...]:
+    """Debian's packages, with what their files of copyrights say."""
+    from packerpy.postprocessors.sbom.copyright import licenses
+
+    names = {package.name for package in packages if _PLAIN.fullmatch(package.name)}
+    with tempfile.TemporaryDirectory(prefix="packerpy-copyright-", dir=run.staging) as copies:
+        found = place.copy(run, {f"/usr/share/doc/{name}/copyright": name for name in sorted(names)}, Path(copies))
+        told = {name: licenses((Path(copies) / name).read_text("utf-8", "replace")) for name in found}
+    return tuple(
+        attrs.evolve(package, license=told[package.name][0], own_licenses=told[package.name][1])
+        if package.name in told
+        else package
+        for package in packages
+    )
+
+
 def _installed(run: Run, disk: Path, driver: str) -> System:
     with raw(run, disk, driver) as image:
         found = list(file_systems(image))
         for place in found:
-            for kind, names in DATABASES.items():
-                database = place.read(run, names)
-                if database is not None:
-                    return system(kind, database, place.read(run, OS_RELEASE) or "")
+            told = _packages(run, place)
+            if told is not None:
+                return system(*told, place.read(run, OS_RELEASE) or "")
         strange = [kind for kind, names in UNREAD.items() if any(place.has(run, names) for place in found)]
         others = unread(image)
     seen = f"{len(found)} ext2, ext3 or ext4 file systems without one" if found else "no ext2, ext3 or ext4 file system"
@@ -110,7 +141,7 @@ def _installed(run: Run, disk: Path, driver: str) -> System:
     seen += "".join(f"; {name}, which is not read" for name in others)
     raise PostProcessError(
         f"no list of packages was found on {disk.name}",
-        details=f"seen: {seen}; what is read: dpkg's and apk's",
+        details=f"seen: {seen}; what is read: dpkg's, apk's and rpm's",
         resolution="take the Sbom out, or make the image's root one of these file systems"
         if not strange
         else "take the Sbom out, and let a step in the machine write the bill, as by syft",
