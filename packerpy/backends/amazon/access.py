@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
+import attrs
+
+from packerpy.backends.amazon.specs.fields import as_json, hash_map, policy_problems, texts
 from packerpy.declare import Secret
 from packerpy.declare.declaration import declaration
-from packerpy.values import Problem
+from packerpy.values import Problem, frozen_map
+
+_ROLE = ("role_duration", "role_policy", "role_policy_arns", "role_tags", "role_transitive_tags")
 
 RetryMode = Literal["standard", "adaptive", "legacy"]
 
@@ -75,6 +80,12 @@ class Access:
     :param vault: or keys from HashiCorp Vault.
     :param assume_role: ARN of a role to take on by these credentials.
     :param role_session: the session's name, seen in CloudTrail.
+    :param role_duration: seconds for which its keys are good, 900 to 43200; they are made anew before they end. By
+        default an hour.
+    :param role_policy: JSON of a policy that leaves the session less than the role may.
+    :param role_policy_arns: ARNs of such policies.
+    :param role_tags: of the session; rules of access may go by them.
+    :param role_transitive_tags: names of those that roles which the session takes on have too.
     :param external_id: asked for by some roles.
     :param mfa_serial: serial number or ARN of the MFA device that the role asks for.
     :param mfa_code: the device's current code, read when it is needed: ``Secret(command=("ykman", …))``. Without it,
@@ -95,6 +106,11 @@ class Access:
     vault: Vault | None = None
     assume_role: str | None = None
     role_session: str = "packerpy"
+    role_duration: int | None = None
+    role_policy: str | None = attrs.field(default=None, converter=as_json)
+    role_policy_arns: tuple[str, ...] = attrs.field(default=(), converter=texts)
+    role_tags: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
+    role_transitive_tags: tuple[str, ...] = attrs.field(default=(), converter=texts)
     external_id: str | None = None
     mfa_serial: str | None = None
     mfa_code: Secret | None = None
@@ -138,9 +154,23 @@ class Access:
                     yield Problem(where="vault", what=f"does not go with {name}", fix="give one of them")
 
     def _role(self) -> Iterable[Problem]:
-        for name in ("external_id", "mfa_serial"):
-            if getattr(self, name) is not None and self.assume_role is None:
+        for name in (*_ROLE, "external_id", "mfa_serial"):
+            if getattr(self, name) and self.assume_role is None:
                 yield Problem(where=name, what="belongs to a role", fix="give assume_role too")
+        if self.role_duration is not None and not 900 <= self.role_duration <= 43200:
+            fix = "use 900 to 43200 seconds"
+            yield Problem(where="role_duration", what="is out of bounds", seen=str(self.role_duration), fix=fix)
+        yield from policy_problems("role_policy", self.role_policy)
+        for number, arn in enumerate(self.role_policy_arns):
+            if not arn.startswith("arn:"):
+                yield Problem(
+                    where=f"role_policy_arns[{number}]", what="is not an ARN", seen=arn, fix="write arn:aws:…"
+                )
+        for number, name in enumerate(self.role_transitive_tags):
+            if name not in self.role_tags:
+                fix = f"use one of {', '.join(self.role_tags) or 'them'}"
+                where = f"role_transitive_tags[{number}]"
+                yield Problem(where=where, what="is not one of role_tags", seen=repr(name), fix=fix)
         if self.mfa_code is not None and self.mfa_serial is None and self.profile is None:
             yield Problem(
                 where="mfa_code", what="belongs to a device", fix="give mfa_serial, or a profile that names one"

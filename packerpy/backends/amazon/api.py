@@ -52,15 +52,6 @@ class Cloud:
         """Whether the library knows the region's endpoints; it may be older than the region."""
         return self.region in _known_regions()
 
-    def credentials(self) -> Mapping[str, str]:
-        """The keys of this moment, as environment variables for a program that reaches Amazon itself."""
-        found = _translated("credentials", lambda: _clients.session(self.run, self.access).get_credentials())
-        keys = _translated("credentials", found.get_frozen_credentials)
-        for secret in filter(None, (keys.secret_key, keys.token)):
-            self.run.hide(secret)
-        told = {"AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key}
-        return told | ({"AWS_SESSION_TOKEN": keys.token} if keys.token else {})
-
     def endpoint(self, service: str) -> str:
         """The URL of a service."""
         return str(self._client(service).meta.endpoint_url)
@@ -95,7 +86,7 @@ class Cloud:
         _translated("s3.PutObject", call)
         self.run.progress(done, total)
 
-    def keys(self) -> dict[str, str]:
+    def credentials(self) -> dict[str, str]:
         """The credentials as the environment has them, for a program that needs them itself; hidden from every output.
 
         :raises NoCredentials: there are none.
@@ -310,6 +301,11 @@ def _in_role(run: Run, access: Access, session: Any) -> Any:
         "RoleSessionName": access.role_session,
         "ExternalId": access.external_id,
         "SerialNumber": access.mfa_serial,
+        "DurationSeconds": access.role_duration,
+        "Policy": access.role_policy,
+        "PolicyArns": [{"arn": arn} for arn in access.role_policy_arns] or None,
+        "Tags": [{"Key": key, "Value": value} for key, value in access.role_tags.items()] or None,
+        "TransitiveTagKeys": list(access.role_transitive_tags) or None,
     }
 
     def client(service: str, **options: Any) -> Any:

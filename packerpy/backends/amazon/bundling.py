@@ -40,7 +40,8 @@ class InstanceStoreSource(ImageSource, Source):
         self._do(run, channel, "bundling the root", self.spec.bundle_command, env)
         bucket, folder = self._place()
         prefix = f"{folder}packerpy-{token}/"
-        run.keep(Folder(access=at.access, region=at.region, token=token, bucket=bucket, prefix=prefix))
+        bundle = Folder(access=at.access, region=at.region, token=token, bucket=bucket, prefix=prefix)
+        finish.holder(run, self.spec)(bundle)
         told = self._upload_environment(at, f"{bucket}/{prefix}".rstrip("/"))
         self._do(run, channel, "uploading the bundle", self.spec.upload_command, {**env, **told})
         channel.close()
@@ -69,7 +70,7 @@ class InstanceStoreSource(ImageSource, Source):
 
     def _upload_environment(self, at: Cloud, bucket: str) -> dict[str, str]:
         told = {
-            **at.keys(),
+            **at.credentials(),
             "BUCKET": bucket,
             "REGION": at.region,
             "S3_URL": at.access.endpoint_url or "",

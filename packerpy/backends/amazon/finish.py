@@ -11,6 +11,7 @@ from packerpy.backends.amazon.preflight import existing
 from packerpy.backends.amazon.specs.image import CopyOptions, ImageOptions
 from packerpy.backends.amazon.steps.image import CopyImage, delete_snapshots, deregister, snapshots_of
 from packerpy.backends.amazon.tags import new_token
+from packerpy.contracts import Run, Step
 from packerpy.values import Artifact
 
 
@@ -23,6 +24,11 @@ def make_room(at: Cloud, spec: ImageOptions) -> None:
         snapshots = snapshots_of(at, image) if spec.force_delete_snapshot else []
         deregister(at, image)
         delete_snapshots(at, snapshots)
+
+
+def holder(run: Run, spec: ImageOptions) -> Callable[[Step[str]], str]:
+    """How what is made in the build's own region is acquired: as its product, or only for the sake of the copies."""
+    return run.do if isinstance(spec, CopyOptions) and spec.only_copies else run.keep
 
 
 def copies(at: Cloud, spec: CopyOptions, image: str) -> Mapping[str, str]:
@@ -38,6 +44,7 @@ def copies(at: Cloud, spec: CopyOptions, image: str) -> Mapping[str, str]:
             "Description": spec.description,
             "Encrypted": True if key or spec.encrypt_copies else None,
             "KmsKeyId": key,
+            "SnapshotCopyCompletionDurationMinutes": spec.copy_minutes,
         }
         step = CopyImage(
             access=at.access,
@@ -61,7 +68,7 @@ def spread(
 
     :param first: done to all images before any is shared.
     """
-    images = {at.region: image, **copies(at, spec, image)}
+    images = {**({} if spec.only_copies else {at.region: image}), **copies(at, spec, image)}
     first(images)
     for region, made in images.items():
         settle(cloud(at.run, at.access, region), spec, made)

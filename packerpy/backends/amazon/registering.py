@@ -66,6 +66,6 @@ def register(at: Cloud, spec: RegisterOptions, request: dict[str, Any]) -> str:
         name=spec.ami_name,
         request=request,
     )
-    image = at.run.keep(step)
+    image = finish.holder(at.run, spec)(step)
     watch.image_available(at, image)
     return image

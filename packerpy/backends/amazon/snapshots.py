@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from packerpy.backends.amazon import watch
 from packerpy.backends.amazon.api import Cloud
 from packerpy.backends.amazon.errors import NoVolume
 from packerpy.backends.amazon.steps.snapshot import CreateSnapshot
+from packerpy.contracts import Step
 
 
 def volumes_of(at: Cloud, instance: str) -> dict[str, str]:
@@ -26,9 +27,12 @@ def volume_of(attached: Mapping[str, str], device: str, instance: str) -> str:
     return attached[device]
 
 
-def make(at: Cloud, steps: Mapping[str, CreateSnapshot]) -> dict[str, str]:
-    """Begin all, wait for all; answers device → snapshot."""
-    made = {device: at.run.keep(step) for device, step in steps.items()}
+def make(at: Cloud, steps: Mapping[str, CreateSnapshot], hold: Callable[[Step[str]], str]) -> dict[str, str]:
+    """Begin all, wait for all; answers device → snapshot.
+
+    :param hold: acquires one: ``run.keep`` or ``run.do``.
+    """
+    made = {device: hold(step) for device, step in steps.items()}
     for snapshot in made.values():
         watch.snapshot_completed(at, snapshot)
     return made

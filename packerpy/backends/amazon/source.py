@@ -128,7 +128,7 @@ class ImageSource(InstanceSource, LooksAtAmazon):
             name=self.spec.ami_name,
             request={**request, "BlockDeviceMappings": mappings} if mappings else request,
         )
-        image = at.run.keep(step)
+        image = finish.holder(at.run, self.spec)(step)
         watch.image_available(at, image)
         return image
 

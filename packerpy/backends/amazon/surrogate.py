@@ -36,11 +36,11 @@ class SurrogateSource(ImageSource, Source):
             image = self.imaged(at, machine, self._differences())
             made = {}
         else:
-            made = snapshots.make(at, self._snapshots(at, machine, attached))
+            made = snapshots.make(at, self._snapshots(at, machine, attached), finish.holder(run, self.spec))
             image = registering.register(at, self.spec, self._request(machine, made))
         images = finish.spread(at, self.spec, image, partial(fast_launch.enable, at, self.spec.fast_launch))
         facts = {**machine.facts, "name": self.spec.ami_name}
-        if made:
+        if made and not self.spec.only_copies:
             facts[f"snapshot:{at.region}"] = made[self.spec.root_source]
         return finish.artifact(images, facts, "packerpy.amazon.ebs_surrogate")
 

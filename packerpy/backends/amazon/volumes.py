@@ -30,7 +30,7 @@ class VolumesSource(InstanceSource, LooksAtAmazon, Source):
         self.modify(at, machine, ena=self.spec.ena_support, sriov=self.spec.sriov_support)
         attached = snapshots.volumes_of(at, machine.id)
         found = {one.device: snapshots.volume_of(attached, one.device, machine.id) for one in self.spec.volumes}
-        made = snapshots.make(at, self._snapshots(at, found))
+        made = snapshots.make(at, self._snapshots(at, found), run.keep)
         for volume in self.spec.volumes:
             if volume.snapshot:
                 finish.share_snapshots(at, [made[volume.device]], volume.snapshot_users, volume.snapshot_groups)

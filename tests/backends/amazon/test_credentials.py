@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
+from botocore.httpsession import URLLib3Session
 
 from packerpy.backends.amazon import errors
 from packerpy.backends.amazon.access import Access
@@ -51,6 +54,39 @@ def test_role_with_mfa(moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     run.say("code 123456 for other-secret-of-the-tests")
     assert "123456 " not in str(run.events)
     assert "other-secret-of-the-tests" not in str(run.events)
+    run.close(failed=False)
+
+
+def test_a_session_that_may_less(moto: Moto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time, policies and tags of the session are asked for with the role."""
+    sent: list[str] = []
+    send = URLLib3Session.send
+
+    def recorded(self: URLLib3Session, request: Any) -> Any:
+        sent.append(unquote_plus(str(request.body)))
+        return send(self, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", recorded)
+    access = moto.access(
+        assume_role="arn:aws:iam::123456789012:role/build",
+        role_duration=900,
+        role_policy={"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]},
+        role_policy_arns=["arn:aws:iam::aws:policy/ReadOnlyAccess"],
+        role_tags={"team": "images"},
+        role_transitive_tags=["team"],
+    )
+    assert list(access.problems()) == []
+    run = make_run(tmp_path)
+    cloud(run, access, "us-east-1").call("sts.GetCallerIdentity")
+    (asked,) = [body for body in sent if "Action=AssumeRole" in body]
+    for part in (
+        "DurationSeconds=900",
+        'Policy={"Statement": [{"Action": "ec2:*"',
+        "PolicyArns.member.1.arn=arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "Tags.member.1.Key=team&Tags.member.1.Value=images",
+        "TransitiveTagKeys.member.1=team",
+    ):
+        assert part in asked
     run.close(failed=False)
 
 

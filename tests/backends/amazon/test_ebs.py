@@ -242,6 +242,22 @@ def test_product_codes(moto: Moto, tmp_path: Path, faults: Faults, nothing_left:
     remove_images(moto, artifact)
 
 
+def test_only_copies(moto: Moto, tmp_path: Path, faults: Faults, nothing_left: None) -> None:
+    """The image in the build's own region is gone at the end, and its snapshots are; the copies had a time limit."""
+    run = make_run(tmp_path)
+    sent: list[str] = []
+    faults.look = lambda request: sent.append(str(request.body))
+    source = ebs(moto, regions=["eu-west-1"], only_copies=True, copy_minutes=30).load()
+    artifact = source.capture(run, source.boot(run), RecordingChannel())
+    assert run.close(failed=False) == ()
+    assert set(artifact.outputs) == {"ami:eu-west-1"}
+    (asked,) = [body for body in sent if "Action=CopyImage" in body]
+    assert "SnapshotCopyCompletionDurationMinutes=30" in asked
+    tested = source.spec.for_test(artifact)
+    assert (tested.region, tested.source_ami) == ("eu-west-1", artifact.outputs["ami:eu-west-1"])
+    remove_images(moto, artifact)
+
+
 @pytest.mark.parametrize("spot", [True, False])
 def test_stopping(moto: Moto, tmp_path: Path, faults: Faults, spot: bool, nothing_left: None) -> None:
     """A spot instance is never stopped, which would end it: it is imaged as it runs; any other is stopped first."""

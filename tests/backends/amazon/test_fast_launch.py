@@ -92,17 +92,22 @@ def test_it_fails(moto: Moto, tmp_path: Path, nothing_left: None) -> None:
     assert run.close(failed=True) == ()
 
 
-def test_every_request(moto: Moto, faults: Faults, tmp_path: Path) -> None:
+def test_every_request(moto: Moto, template: str, faults: Faults, tmp_path: Path) -> None:
     """Throttled, refused, and killed after each request in turn."""
     access, where = moto.access(), "us-east-1"
+    wanted = FastLaunch(template=LaunchTemplate(name=template))
 
     def work(run: TestRun) -> str:
-        fast_launch.enable(cloud(run, access, where), FastLaunch(count=6), {where: moto.ami})
+        fast_launch.enable(cloud(run, access, where), wanted, {where: moto.ami})
         return moto.ami
 
     def remove(image: object) -> None:
         moto.client("ec2").disable_fast_launch(ImageId=image, Force=True)
 
     hit = through_all_faults(moto, faults, tmp_path / "runs", work, remove)
-    assert set(hit["kill"]) == {"ec2.EnableFastLaunch", "ec2.DescribeFastLaunchImages"}
+    assert set(hit["kill"]) == {
+        "ec2.DescribeLaunchTemplates",
+        "ec2.EnableFastLaunch",
+        "ec2.DescribeFastLaunchImages",
+    }
     assert hit["refuse"] == hit["kill"]

@@ -95,6 +95,17 @@ def test_exchanged_root(moto: Moto, faults: Faults, tmp_path: Path, nothing_left
     remove_images(moto, artifact)
 
 
+def test_only_copies(moto: Moto, tmp_path: Path, nothing_left: None) -> None:
+    """Neither the registered image nor the snapshots that it was made of stay in the build's own region."""
+    source = declared(moto, regions=["eu-west-1"], only_copies=True).load()
+    run = make_run(tmp_path)
+    artifact = source.capture(run, source.boot(run), RecordingChannel())
+    assert run.close(failed=False) == ()
+    assert set(artifact.outputs) == {"ami:eu-west-1"}
+    assert not [name for name in artifact.facts if name.startswith("snapshot:")]
+    remove_images(moto, artifact)
+
+
 @pytest.mark.parametrize("road", ["register", "create"])
 def test_every_request(moto: Moto, faults: Faults, tmp_path: Path, road: str) -> None:
     """What comes after the instance has stopped, refused and killed after in turn."""

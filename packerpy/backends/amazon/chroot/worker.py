@@ -116,11 +116,14 @@ class ChrootSource(LooksAtAmazon, Source):
         for step in reversed((self._mount(facts, tree), *self._in_tree(tree))):
             run.release(step)
         run.release(self._attachment(at, facts["instance"], facts["volume"], facts["attached_as"]))
-        made = snapshots.make(at, {"root": self._snapshot(at, facts["volume"])})["root"]
+        hold = finish.holder(run, self.spec)
+        made = snapshots.make(at, {"root": self._snapshot(at, facts["volume"])}, hold)["root"]
         image = registering.register(at, self.spec, self._request(at, facts, made))
         images = finish.spread(at, self.spec, image)
         left = {name: value for name, value in facts.items() if name not in ("volume", "mounted", "mount_options")}
-        told = {**left, "name": self.spec.ami_name, f"snapshot:{at.region}": made}
+        told = {**left, "name": self.spec.ami_name}
+        if not self.spec.only_copies:
+            told[f"snapshot:{at.region}"] = made
         return finish.artifact(images, told, "packerpy.amazon.chroot")
 
     def _source(self, at: Cloud) -> Answer:

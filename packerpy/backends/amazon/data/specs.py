@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import attrs
 
 from packerpy.backends.amazon.access import Access
-from packerpy.backends.amazon.specs.machine import hash_map, texts
+from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, DataOutput
 from packerpy.declare.declaration import declaration

@@ -10,6 +10,7 @@ import attrs
 
 from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
+from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.backends.amazon.specs.image import (
     CopyOptions,
     copied_by_default_key,
@@ -17,7 +18,6 @@ from packerpy.backends.amazon.specs.image import (
     image_problems,
     secrecy_problems,
 )
-from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import tag_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
 from packerpy.communicators.local.specs import wrapper_problems

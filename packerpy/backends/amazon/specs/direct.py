@@ -10,9 +10,9 @@ import attrs
 
 from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.devices import VolumeType
+from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.backends.amazon.specs.image import image_problems, secrecy_problems
 from packerpy.backends.amazon.specs.kms import keys_problems
-from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.registration import (
     RegisterOptions,
     register_problems,

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import attrs
 
+from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.backends.amazon.specs.kms import keys_problems
-from packerpy.backends.amazon.specs.machine import hash_map, texts
 from packerpy.backends.amazon.specs.machine_checks import tag_problems
 from packerpy.declare.declaration import declaration
 from packerpy.values import Problem, frozen_map
@@ -67,11 +67,15 @@ class CopyOptions(ImageOptions):
 
     :param regions: other regions to copy it to.
     :param copy_kms_keys: region → key that its copy is encrypted with.
+    :param only_copies: the image in the build's own region goes again, with its snapshots, when its copies are there.
+    :param copy_minutes: in which Amazon must have copied the snapshots, 15 to 2880 in steps of 15; that costs more.
     :param encrypt_copies: encrypt copies by the region's default key, where none is named.
     """
 
     regions: tuple[str, ...] = attrs.field(default=(), converter=texts)
     copy_kms_keys: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_map, eq=hash_map)
+    only_copies: bool = False
+    copy_minutes: int | None = None
     encrypt_copies: bool = False
 
 
@@ -142,6 +146,11 @@ def copy_problems(spec: CopyOptions, region: str | None) -> Iterable[Problem]:
         if place not in spec.regions:
             fix = "add it to regions, or leave the key out"
             yield Problem(where=f"copy_kms_keys[{place!r}]", what="is not a region of a copy", fix=fix)
+    if spec.only_copies and not spec.regions:
+        yield Problem(where="only_copies", what="leaves no image", fix="name regions")
+    if spec.copy_minutes is not None and (spec.copy_minutes not in range(15, 2881, 15) or not spec.regions):
+        fix = "use 15 to 2880 in steps of 15, with regions"
+        yield Problem(where="copy_minutes", what="is no time for copies", seen=str(spec.copy_minutes), fix=fix)
     if len(set(spec.regions)) != len(spec.regions):
         yield Problem(where="regions", what="names one twice", seen=", ".join(spec.regions))
 

@@ -26,8 +26,9 @@ class InstanceImage(MachineOptions, CopyOptions):
 
     def for_test(self, artifact: Artifact) -> Self:
         """The same machine, started from the finished image."""
-        image = next((ami for name, ami in artifact.outputs.items() if name.startswith("ami:")), None)
-        return attrs.evolve(self, source_ami=image)
+        images = {name.removeprefix("ami:"): ami for name, ami in artifact.outputs.items() if name.startswith("ami:")}
+        region, image = next(iter(images.items()), (self.region, None))
+        return attrs.evolve(self, source_ami=image, region=region)
 
 
 def instance_image_problems(spec: InstanceImage) -> Iterable[Problem]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import get_args
 
+from packerpy.backends.amazon.specs.fields import policy_problems
 from packerpy.backends.amazon.specs.machine import Interface, MachineOptions
 from packerpy.values import Problem
 
@@ -21,8 +21,10 @@ def login_problems(spec: MachineOptions) -> Iterable[Problem]:
         yield Problem(where="ssh_interface", what="is no interface", seen=repr(spec.ssh_interface), fix=fix)
     if spec.ssh_interface == "session_manager":
         yield from _session_manager(spec)
-    if spec.temporary_policy is not None:
-        yield from _policy(spec, spec.temporary_policy)
+    if spec.temporary_policy is not None and spec.iam_instance_profile is not None:
+        fix = "give one of them"
+        yield Problem(where="temporary_policy", what="does not go with iam_instance_profile", fix=fix)
+    yield from policy_problems("temporary_policy", spec.temporary_policy)
     if not spec.password_timeout > 0:
         seen = str(spec.password_timeout)
         yield Problem(where="password_timeout", what="must be more than 0 seconds", seen=seen)
@@ -70,18 +72,3 @@ def _session_manager(spec: MachineOptions) -> Iterable[Problem]:
     if spec.iam_instance_profile is None and spec.temporary_policy is None:
         fix = "give iam_instance_profile, or a temporary_policy, that lets the agent reach Systems Manager"
         yield Problem(where=where, what="session_manager needs an instance profile", fix=fix)
-
-
-def _policy(spec: MachineOptions, policy: str) -> Iterable[Problem]:
-    where = "temporary_policy"
-    if spec.iam_instance_profile is not None:
-        fix = "give one of them"
-        yield Problem(where=where, what="does not go with iam_instance_profile", fix=fix)
-    try:
-        document = json.loads(policy)
-    except ValueError as error:
-        yield Problem(where=where, what=f"is not JSON: {error}", fix="give a policy document")
-        return
-    if not isinstance(document, dict) or not document.get("Statement"):
-        fix = 'write {"Version": "2012-10-17", "Statement": […]}'
-        yield Problem(where=where, what="is not a policy: it has no Statement", fix=fix)

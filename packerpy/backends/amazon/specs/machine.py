@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
 from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.devices import Disk, disks
+from packerpy.backends.amazon.specs.fields import as_json, hash_map, texts
 from packerpy.contracts import CommunicatorSpec
 from packerpy.declare import Later, Secret
 from packerpy.declare.declaration import declaration
@@ -24,21 +24,6 @@ SpotAllocation = Literal[
 SESSION_MANAGER_PLUGIN = HostTool(
     name="session-manager-plugin", package="session-manager-plugin", needed_for="Session Manager tunnels (optional)"
 )
-
-
-def hash_map(value: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """A read-only mapping, comparable."""
-    return tuple(value.items())
-
-
-def texts(value: Iterable[str] | str) -> tuple[str, ...]:
-    """One text or many."""
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def as_json(value: str | Mapping[str, Any] | None) -> str | None:
-    """A document as text."""
-    return value if value is None or isinstance(value, str) else json.dumps(dict(value), sort_keys=True)
 
 
 @declaration(kw_only=True, slots=False)

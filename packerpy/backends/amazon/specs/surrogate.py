@@ -10,8 +10,8 @@ import attrs
 
 from packerpy.backends.amazon.specs.devices import Disk, disks, problems_of
 from packerpy.backends.amazon.specs.fast_launch import FastLaunch, fast_launch
+from packerpy.backends.amazon.specs.fields import texts
 from packerpy.backends.amazon.specs.instance_image import InstanceImage, instance_image_problems
-from packerpy.backends.amazon.specs.machine import texts
 from packerpy.backends.amazon.specs.machine_checks import driver_problems
 from packerpy.backends.amazon.specs.registration import RegisterOptions, register_problems, register_reads
 from packerpy.contracts import Source, SourceSpec

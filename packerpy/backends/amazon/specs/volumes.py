@@ -8,8 +8,9 @@ from typing import ClassVar
 import attrs
 
 from packerpy.backends.amazon.specs.devices import Disk, problems_of
+from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.backends.amazon.specs.image import account_problems, group_problems
-from packerpy.backends.amazon.specs.machine import MachineOptions, hash_map, texts
+from packerpy.backends.amazon.specs.machine import MachineOptions
 from packerpy.backends.amazon.specs.machine_checks import driver_problems, machine_problems, tag_problems
 from packerpy.contracts import Source, SourceSpec
 from packerpy.declare.declaration import declaration
