@@ -95,8 +95,8 @@ class Builds:
 
     def launched(self) -> list[str]:
         """The image of every instance so far, in order; ended ones can still be seen."""
-        pages = self.moto.client("ec2").describe_instances()["Reservations"]
-        found = [one for page in pages for one in page["Instances"]]
+        pages = self.moto.client("ec2").get_paginator("describe_instances").paginate()
+        found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
         return [one["ImageId"] for one in found if any(tag["Value"] == "web" for tag in one.get("Tags", ()))]
 
     def tidy(self) -> None:
