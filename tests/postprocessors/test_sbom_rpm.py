@@ -27,7 +27,7 @@ Release: 3.fc40
 Epoch: 2
 Summary: says "hello", größer
 License: GPL-2.0-or-later AND LicenseRef-Very-Own
-Vendor: Example & Sons
+Vendor: Example & Sons <http://bugs.example.org/>
 Packager: Somebody <me@example.org>
 URL: https://example.org/hello
 BuildArch: noarch
@@ -85,7 +85,7 @@ def test_rpm(database: str, packages: list[Path], run: TestRun, tmp_path: Path) 
     assert PackageURL.from_string(parts["hello"]["purl"]) == PackageURL(
         "rpm", "fedora", "hello", "1.2-3.fc40", {"arch": "noarch", "distro": "fedora-40", "epoch": "2"}
     )
-    assert parts["hello"]["supplier"]["name"] == "Example & Sons"
+    assert parts["hello"]["supplier"] == {"name": "Example & Sons", "contact": [{"name": "Example & Sons"}]}
     assert parts["hello"]["description"] == 'says "hello", größer'
     assert parts["hello"]["licenses"] == [{"expression": "GPL-2.0-or-later AND LicenseRef-Very-Own"}]
     assert parts["libhello"]["licenses"] == [{"license": {"name": "GPLv2+ and MIT"}}]

@@ -10,7 +10,7 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Secret, Text
-from packerpy.declare.declaration import declaration
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.declare.fields import optional_path, pairs, text_map
 from packerpy.declare.later import Joined, shown_text
 from packerpy.kit.choices import suggestion
@@ -43,7 +43,7 @@ class CommandData(Data):
     format: Format
     timeout: float
     secret: bool
-    name: str
+    name: str = attrs.field(metadata=FROM_CALLER)
 
     def __init__(
         self,

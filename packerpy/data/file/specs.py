@@ -10,7 +10,7 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Later
-from packerpy.declare.declaration import declaration
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.kit.choices import suggestion
 from packerpy.kit.formats import Format
 from packerpy.values import Problem, Support
@@ -33,7 +33,7 @@ class FileData(Data):
     path: str | Path | Later
     format: Format | None = attrs.field(default=None, kw_only=True)
     secret: bool = attrs.field(default=False, kw_only=True)
-    name: str = attrs.field(default="", kw_only=True)
+    name: str = attrs.field(default="", kw_only=True, metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:

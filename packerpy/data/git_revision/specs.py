@@ -10,7 +10,7 @@ import attrs
 
 from packerpy.contracts import DataSource, DescribesTools
 from packerpy.declare import Data
-from packerpy.declare.declaration import declaration
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.declare.fields import host_path
 from packerpy.values import HostTool, Problem, Support
 
@@ -31,7 +31,7 @@ class GitRevision(Data, DescribesTools):
     support: ClassVar[tuple[Support, ...]] = (Support("`GitRevision`", "git 2.39", "run"),)
 
     path: Path = attrs.field(default=Path(), converter=host_path)
-    name: str = attrs.field(default="", kw_only=True)
+    name: str = attrs.field(default="", kw_only=True, metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:

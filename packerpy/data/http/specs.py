@@ -10,7 +10,7 @@ import attrs
 
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, Later, Text
-from packerpy.declare.declaration import declaration
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.declare.fields import pairs, text_map
 from packerpy.declare.later import shown_text
 from packerpy.kit.choices import suggestion
@@ -53,7 +53,7 @@ class HTTPData(Data):
     sha256: str | Later | None = attrs.field(default=None, kw_only=True)
     timeout: float = attrs.field(default=30.0, kw_only=True)
     secret: bool = attrs.field(default=False, kw_only=True)
-    name: str = attrs.field(default="", kw_only=True)
+    name: str = attrs.field(default="", kw_only=True, metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from debian.copyright import License
 from debian.deb822 import Deb822
-from license_expression import get_spdx_licensing
 
+from packerpy.postprocessors.sbom.bill import LICENSING
 from packerpy.postprocessors.sbom.packages import OwnLicense
 
 _BINDING = tuple(
@@ -104,7 +104,7 @@ class _Reader:
 
 
 def _known(*, exceptions: bool) -> Mapping[str, str]:
-    known = get_spdx_licensing().known_symbols.items()
+    known = LICENSING.known_symbols.items()
     kind = {key for key, symbol in known if bool(symbol.is_exception) == exceptions}
     return MappingProxyType({key.lower(): key for key in kind if not key.startswith("LicenseRef-")})
 

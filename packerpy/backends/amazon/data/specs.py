@@ -11,7 +11,7 @@ from packerpy.backends.amazon.access import Access
 from packerpy.backends.amazon.specs.fields import hash_map, texts
 from packerpy.contracts import DataSource
 from packerpy.declare import Data, DataOutput
-from packerpy.declare.declaration import declaration
+from packerpy.declare.declaration import FROM_CALLER, declaration
 from packerpy.values import Problem, Support, frozen_map
 
 _MOTO = "moto 5.2 behind HTTP"
@@ -44,7 +44,7 @@ class FindAMI(Data):
     include_deprecated: bool = False
     region: str | None = None
     access: Access = attrs.field(factory=Access)
-    name: str = ""
+    name: str = attrs.field(default="", metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:
@@ -108,7 +108,7 @@ class Parameter(Data):
     secret: bool = False
     region: str | None = None
     access: Access = attrs.field(factory=Access)
-    name: str = ""
+    name: str = attrs.field(default="", metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:
@@ -148,7 +148,7 @@ class SecretsManager(Data):
     version_stage: str = "AWSCURRENT"
     region: str | None = None
     access: Access = attrs.field(factory=Access)
-    name: str = ""
+    name: str = attrs.field(default="", metadata=FROM_CALLER)
 
     @property
     def title(self) -> str:
