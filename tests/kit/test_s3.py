@@ -1,6 +1,7 @@
 """Files in S3, from moto's server: signed, resumed, in another region, from a public bucket."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +106,11 @@ def test_what_is_wrong_with_the_configuration_is_told(
     with pytest.raises(BuildError, match="cannot ask S3 for s3://images/") as caught:
         download.download(make_run(tmp_path), bucket)
     assert "nobody" in str(caught.value.details)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how to get it."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(BuildError, match=r"packerpy\[amazon\]"):
+        download.download(make_run(tmp_path), "s3://images/a")

@@ -27,7 +27,7 @@ class Platform:
     :ivar machine: the machine type used by default.
     :ivar firmwares: kinds of firmware it has, the default first.
     :ivar uefi: pairs of code and variable files, in the order tried; distributions name them differently.
-    :ivar secure: the same with Secure Boot and the keys of Microsoft and the distribution in it.
+    :ivar secure: the same with Secure Boot and the keys of Microsoft in it.
     :ivar tpm: the model of a TPM.
     :ivar tcg_cpu: the processor model used under emulation. For x86_64 it is everything that QEMU can emulate, so that
         systems built for newer processors run, but for five-level page tables, which make every miss of the emulated

@@ -108,8 +108,8 @@ class Qemu(SourceSpec):
     :param architecture: of the guest; only x86_64 was run by us.
     :param machine: QEMU's machine type; by default ``q35`` (``virt`` on aarch64).
     :param firmware: ``bios`` or ``uefi``; by default the architecture's first.
-    :param secure_boot: UEFI starts only what is signed, by Microsoft or by the distribution that made the firmware. It
-        needs ``firmware="uefi"`` and a machine of type ``q35``.
+    :param secure_boot: UEFI starts only what Microsoft has signed, as the first programs (shims) of distributions.
+        It needs ``firmware="uefi"`` and a machine of type ``q35``.
     :param uefi_code: UEFI firmware in place of the host's own: a file, as ``OVMF_CODE_4M.fd``.
     :param uefi_variables: the variables that go with it, or that the host's firmware is to start with (such as own keys
         for Secure Boot): a file, which is copied, as ``OVMF_VARS_4M.fd``.

@@ -25,6 +25,13 @@ _LONGEST = 8
 """Characters of a password that VNC looks at."""
 
 
+_RANGE = (_FIRST, 6000)
+
+
+def _ports(value: int | Iterable[int] | None) -> tuple[int, int]:
+    return port_range(value) or _RANGE
+
+
 @declaration(kw_only=True)
 class Vnc:
     """A VNC server that shows a machine's screen and takes keys for it; where it is stands in the build's log.
@@ -33,12 +40,13 @@ class Vnc:
         which nobody else may reach.
     :param address: with a password, the host's IPv4 address where it listens. VNC encrypts nothing: on any other
         than the loopback address, whoever is in between sees the screen and the keys.
-    :param port: with a password, the port or a range ``(first, last)`` of which the first free one is taken.
+    :param port: with a password, the port or a range ``(first, last)`` of which the first free one is taken; by default
+        5900 to 6000, as in Packer.
     """
 
     password: Secret | None = None
     address: str = LOOPBACK
-    port: tuple[int, int] = attrs.field(default=(_FIRST, 6000), converter=port_range)
+    port: tuple[int, int] = attrs.field(default=_RANGE, converter=_ports)
 
     def check(self) -> Iterable[Problem]:
         """Words and numbers."""
