@@ -77,6 +77,7 @@ def test_a_kernel_is_started_by_uefi(run: TestRun) -> None:
         ],
         boot_wait=0,
         memory="1 GiB",
+        cpus=1,
         disk_size="64 MiB",
         accelerator="tcg",
         communicator=NoCommunicator(),
