@@ -60,7 +60,8 @@ def test_one_that_a_crash_left_is_found_and_ended(tmp_path):
     run = make_run(tmp_path)
     step = StartTpm(folder=tmp_path / "tpm", socket=tmp_path / "s", version="2.0")
     made = step.do(run)
-    found = step.find(run)
+    # In the instants in which one program becomes the next, the kernel shows no command line at all.
+    found = next(filter(None, (step.find(run) for _ in range(1000))), None)
     assert found is not None
     assert found.pid == made.pid
     step.undo(run, found)
