@@ -41,6 +41,9 @@ def nocloud_files(data: SeedData) -> dict[str, bytes]:
     """The files that cloud-init's NoCloud data source reads."""
     account: dict[str, object] = {"name": data.user, "ssh_authorized_keys": [data.authorized_key]}
     if data.user != "root":
+        # A group of that name may exist already, as `operator` does in Debian: then no account would be made with its
+        # own, and what stands in `groups` is made only if it is missing.
+        account |= {"primary_group": data.user, "groups": [data.user]}
         account |= {"sudo": "ALL=(ALL) NOPASSWD:ALL", "shell": "/bin/bash", "lock_passwd": True}
     config = {
         "disable_root": data.user != "root",

@@ -43,6 +43,7 @@ def test_cloud_init_is_told_user_and_keys():
     assert head == b"#cloud-config"
     config = json.loads(body)
     assert config["users"][0]["name"] == "debian"
+    assert (config["users"][0]["primary_group"], config["users"][0]["groups"]) == ("debian", ["debian"])
     assert config["users"][0]["ssh_authorized_keys"] == ["ssh-ed25519 AAAA us"]
     assert config["ssh_keys"]["ed25519_private"] == DATA.host_key
     assert json.loads(files["meta-data"]) == {"instance-id": "i-1", "local-hostname": "web"}
