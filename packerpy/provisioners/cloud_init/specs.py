@@ -24,7 +24,8 @@ class CloudInitWait(ProvisionerSpec):
 
     kind: ClassVar[str] = "cloud-init-wait"
     support: ClassVar[tuple[Support, ...]] = (
-        Support("`CloudInitWait`", "a stand-in for the program cloud-init", "simulated"),
+        Support("`CloudInitWait`", "cloud-init 22.4 in a Debian 12 guest", "run"),
+        Support("`CloudInitWait` where cloud-init fails", "a stand-in for the program cloud-init", "simulated"),
     )
 
     accept_degraded: bool = True

@@ -44,8 +44,8 @@ class Salt(ProvisionerSpec, ReadsFiles):
 
     kind: ClassVar[str] = "salt"
     support: ClassVar[tuple[Support, ...]] = (
-        Support("`Salt`", "Salt 3008 on Debian 12, over SSH", "by hand"),
-        Support("`Salt`, failures and command line", "a stand-in for salt-call", "simulated"),
+        Support("`Salt`", "Salt 3008 in a tree of Debian 12, and over SSH in a guest of it", "run"),
+        Support("`Salt(install=…)`", "a channel that records the command lines", "simulated"),
     )
 
     states: Path = attrs.field(converter=host_path)

@@ -1,4 +1,4 @@
-"""Waiting for cloud-init, with a stand-in for it on a real shell's path."""
+"""Waiting for cloud-init, with a stand-in for it on a real shell's path; Salt's live test waits for a real one."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Salt without a master. Salt is large, so its place is taken by a stand-in unless PACKERPY_TEST_SALT names a real one."""
+"""Salt without a master; a stand-in takes its place, and test_salt_live.py has a real one."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +123,6 @@ def test_installing_it(run: TestRun, states: Path, tmp_path: Path) -> None:
     assert any(command.line.endswith("install.sh stable") and command.sudo for command in by_script.commands)
     spec.load().apply(run, MACHINE, there)
     assert not any("install.sh" in command.line for command in there.commands)
-
-
-if "PACKERPY_TEST_SALT" in os.environ:  # the path of salt-call; Salt is too large to be installed for each run
-
-    def test_real(channel: SSHChannel, run: TestRun, states: Path, tmp_path: Path) -> None:
-        """The real program reads all of it, and says what failed."""
-        for _ in range(2):
-            whole(states, Path(os.environ["PACKERPY_TEST_SALT"])).load().apply(run, MACHINE, channel)
-        assert (tmp_path / "made").read_text() == "hunter2-hunter2 from-folder grain\n"
-        (states / "own.sls").write_text("bad:\n  cmd.run:\n    - name: echo why; exit 3\n")
-        with pytest.raises(ProvisionError) as caught:
-            whole(states, Path(os.environ["PACKERPY_TEST_SALT"])).load().apply(run, MACHINE, channel)
-        assert "Result: False" in str(caught.value)
-        assert "why" in str(caught.value)
 
 
 @pytest.mark.parametrize(
