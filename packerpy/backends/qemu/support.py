@@ -57,6 +57,7 @@ SUPPORT = (
         "a real bridge and QEMU 7.2's helper, without a system: that a neighbour is there is made up by `ip`",
         "run",
     ),
+    Support("`Qemu(bridge=…)`: a whole build by SSH", "Debian 12, dnsmasq, QEMU 7.2 under emulation", "by hand"),
     Support("`Qemu(vnc=…)`", "the first words of a viewer, RFC 6143, QEMU 7.2", "run"),
     Support("`Download`: logins by netrc, `s3://`", "a web server of the tests' own; moto 5.2, not S3 itself", "run"),
     Support(
