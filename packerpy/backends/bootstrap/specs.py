@@ -71,6 +71,7 @@ class Bootstrap(SourceSpec):
             "as an ordinary user with subordinate ids: the disk was equal to root's",
             "by hand",
         ),
+        Support('`Bootstrap(suite="trixie")`', "QEMU 7.2: it boots by BIOS and by UEFI, nginx is installed", "by hand"),
         Support("`Bootstrap`, other Debian suites", "nothing", "not run"),
         Support("`Bootstrap`, Ubuntu suites", "nothing: no archive of Ubuntu's was within reach", "not run"),
         Support("`Bootstrap` on hardware, or on hypervisors other than QEMU", "nothing", "not run"),
