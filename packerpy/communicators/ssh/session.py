@@ -131,7 +131,9 @@ class Session:
                 channel.get_pty(term="vt100", width=120, height=40)
             channel.exec_command(remote_script.wrapper(self._token, sudo=request.sudo, pty=request.pty))
         except (paramiko.SSHException, OSError, EOFError) as error:
-            if not self._transport.is_active():
+            # The library's own thread may not have seen yet what broke the write that begins a session.
+            refused = isinstance(error, paramiko.ChannelException)
+            if isinstance(error, EOFError) or not (refused or still_connected(self._transport)):
                 raise Disconnected(f"the SSH connection is gone, {request.label} was not started") from error
             brief = f"the SSH server starts no session for {request.label}"
             raise CommunicatorError(brief, details=str(error)) from error

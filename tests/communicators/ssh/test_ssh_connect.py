@@ -160,6 +160,22 @@ def test_reconnecting_after_a_restart(sshd: Sshd, run: TestRun) -> None:
     channel.close()
 
 
+def test_a_connection_that_breaks_as_a_session_is_begun(
+    sshd: Sshd, run: TestRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's write fails before its own thread has noticed: that is a lost connection too, no refusal."""
+    sshd.start()
+    channel = SSH(timeout=20).load().connect(run, sshd.machine())
+
+    def broken(*_: object, **__: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(channel.transport, "open_session", broken)
+    with pytest.raises(Disconnected, match="`true` was not started"):
+        channel.run(Command(line="true"))
+    channel.close()
+
+
 def test_reconnecting_keeps_a_connection_that_works(sshd: Sshd, run: TestRun) -> None:
     """A step may have been wrong to expect a restart; that costs no login."""
     sshd.start()
