@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from debian.copyright import Copyright
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -17,7 +18,7 @@ from packerpy.postprocessors.sbom.copyright import licenses
 from packerpy.testing import TestRun
 from tests.postprocessors.test_sbom import OS, STATUS, artifact, ext4
 
-FORMAT = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+FORMAT = f"Format: {Copyright().header.format}\n"
 
 MAWK = (
     FORMAT
