@@ -1,7 +1,7 @@
 """Disks and artifacts to process."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,11 @@ from packerpy.values import Artifact
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> TestRun:
-    """A run of a build called ``web``."""
-    return make_run(tmp_path, name="web")
+def run(tmp_path: Path) -> Iterator[TestRun]:
+    """A run of a build called ``web``; what a test left in it is given back."""
+    made = make_run(tmp_path, name="web")
+    yield made
+    assert made.close(failed=True) == ()
 
 
 def disk_content(size: int) -> bytes:

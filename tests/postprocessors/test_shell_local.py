@@ -126,7 +126,7 @@ def test_a_cancel_ends_all_that_it_started(run: TestRun, disk: Artifact, tmp_pat
     state = subprocess.run(
         ["ps", "-o", "stat=", "-p", pids.read_text().strip()], stdout=subprocess.PIPE, text=True, check=False
     )
-    assert state.stdout.strip() in ("", "Z", "Zs")
+    assert state.stdout[:1].strip() in ("", "Z")
 
 
 def test_a_limit_of_time(run: TestRun, disk: Artifact, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_limit_of_time(run: TestRun, disk: Artifact, tmp_path: Path) -> None:
     state = subprocess.run(
         ["ps", "-o", "stat=", "-p", pid.read_text().strip()], stdout=subprocess.PIPE, text=True, check=False
     )
-    assert state.stdout.strip() in ("", "Z", "Zs")
+    assert state.stdout[:1].strip() in ("", "Z")
 
 
 @pytest.mark.parametrize(
