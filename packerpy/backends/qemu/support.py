@@ -8,7 +8,7 @@ SUPPORT = (
     Support("`Qemu`, x86_64, machine `q35`, emulation (tcg)", "QEMU 7.2, Debian 12 guests", "run"),
     Support(
         "`Qemu` with kvm",
-        "no working kvm; tested is that a `/dev/kvm` which opens but hangs a real kernel is noticed",
+        "no working kvm; tested is that one which hangs a real kernel, or with which QEMU ends, is noticed",
         "not run",
     ),
     Support("`Qemu`, aarch64", "nothing", "not run"),

@@ -23,8 +23,6 @@ _FIRST = 5900
 """The port of QEMU's display 0, the lowest it can have."""
 _LONGEST = 8
 """Characters of a password that VNC looks at."""
-
-
 _RANGE = (_FIRST, 6000)
 
 
